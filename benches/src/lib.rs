@@ -1,0 +1,1 @@
+//! Criterion benches of Pavlov; see `benches/`.

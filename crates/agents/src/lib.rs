@@ -1,0 +1,1 @@
+//! Learning agents on candle: networks, losses, returns, rollouts, optimisers and the algorithms.

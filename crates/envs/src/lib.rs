@@ -1,0 +1,1 @@
+//! Market environments: account, costs, fills, rewards and the games built from them.

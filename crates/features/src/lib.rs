@@ -1,0 +1,1 @@
+//! Causal features: streaming indicators folded into one shared frame, and scalers fitted on training rows.

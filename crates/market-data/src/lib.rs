@@ -1,0 +1,1 @@
+//! Market data: validated bars, CSV import, a hashed Parquet cache, dataset manifests and providers.

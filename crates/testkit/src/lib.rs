@@ -1,0 +1,1 @@
+//! Development only: conformance kits, simulated disk, second ledger, golden loader, synthetic worlds.
