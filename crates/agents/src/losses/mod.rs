@@ -1,0 +1,8 @@
+//! Losses and distributions with explicit gradients, as pure functions of arrays: no graph, sums in `f64` in a
+//! fixed order.
+
+mod categorical;
+mod ppo;
+
+pub use categorical::{argmax, log_softmax, log_softmax_at, sample};
+pub use ppo::{PpoLoss, PpoLossConfig, PpoRows, ppo_clip};

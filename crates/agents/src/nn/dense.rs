@@ -1,0 +1,132 @@
+use pavlov_rl_core::AgentError;
+
+use super::Params;
+use super::numerics::{Isa, Kernel, Panels, Product, Simd};
+
+/// What follows a dense layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// `max(0, y)`; NaN stays NaN.
+    Relu,
+}
+
+/// A fully connected layer for acting: `y = x W^T + b` on slices, without allocation after the first call.
+///
+/// ```
+/// use pavlov_agents::nn::{Activation, DenseLayer};
+/// let layer = DenseLayer::new(2, 1, &[1.0, -1.0], &[0.5], Activation::Relu);
+/// let mut y = Vec::new();
+/// layer.forward(&[3.0, 1.0, 1.0, 3.0], &mut y);
+/// assert_eq!(y, [2.5, 0.0]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct DenseLayer {
+    inputs: usize,
+    weight: Panels,
+    bias: Vec<f32>,
+    activation: Activation,
+    isa: Isa,
+}
+
+impl DenseLayer {
+    /// A layer of `weight` `[outputs, inputs]` and `bias` `[outputs]`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub fn new(inputs: usize, outputs: usize, weight: &[f32], bias: &[f32], activation: Activation) -> Self {
+        assert_eq!((weight.len(), bias.len()), (outputs * inputs, outputs), "lengths of a dense layer's parameters");
+        let weight = Panels::from_columns(inputs, outputs, |n| Some(&weight[n * inputs..][..inputs]));
+        Self { inputs, weight, bias: bias.to_vec(), activation, isa: Isa::best() }
+    }
+
+    /// A copy of the parameters `<name>.weight` and `<name>.bias`, as they are now.
+    ///
+    /// # Errors
+    /// [`AgentError::Compute`] if they cannot be read from the device.
+    ///
+    /// # Panics
+    /// If there are no such parameters.
+    pub fn from_params(params: &Params, name: &str, activation: Activation) -> Result<Self, AgentError> {
+        let (weight, bias) = (params.host(&format!("{name}.weight"))?, params.host(&format!("{name}.bias"))?);
+        Ok(Self::new(weight.len() / bias.len(), bias.len(), &weight, &bias, activation))
+    }
+
+    /// Number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// Maps `x` `[B, inputs]` to `[B, outputs]`, which takes the place of what is in `y`.
+    ///
+    /// # Panics
+    /// If `x` does not make whole rows.
+    pub fn forward(&self, x: &[f32], y: &mut Vec<f32>) {
+        y.clear();
+        for _ in 0..x.len() / self.inputs {
+            y.extend_from_slice(&self.bias);
+        }
+        let product = Product::new(x, self.inputs, &self.weight, y);
+        self.isa.run(Forward { product, activation: self.activation });
+    }
+}
+
+struct Forward<'a> {
+    product: Product<'a>,
+    activation: Activation,
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let y = S::add_product(self.product);
+        if self.activation == Activation::Relu {
+            for v in y {
+                *v = if *v < 0.0 { 0.0 } else { *v };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Tensor};
+    use pavlov_rl_core::RngTree;
+
+    use super::*;
+    use crate::nn::{Linear, init};
+
+    #[test]
+    fn acting_and_learning_layers_agree_for_batches_of_any_size() {
+        for (batch, inputs, outputs) in [(1, 6, 3), (3, 64, 10), (64, 7, 128)] {
+            let mut rng = RngTree::new(9).stream("init", batch);
+            let mut params = Params::new(&Device::Cpu);
+            init::linear(&mut params, "fc", inputs, outputs, &mut rng).unwrap();
+            init::linear(&mut params, "x", 1, batch as usize * inputs, &mut rng).unwrap();
+            let x = params.host("x.weight").unwrap();
+            let mut y = vec![f32::NAN; 5];
+            DenseLayer::from_params(&params, "fc", Activation::Relu).unwrap().forward(&x, &mut y);
+            let x = Tensor::from_vec(x, (batch as usize, inputs), &Device::Cpu).unwrap();
+            let z = Linear::new("fc").forward(&params, &x).unwrap().relu().unwrap();
+            assert_eq!(y.len(), batch as usize * outputs);
+            for (a, b) in y.iter().zip(z.flatten_all().unwrap().to_vec1::<f32>().unwrap()) {
+                assert!((a - b).abs() < 1e-5, "{a} against {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_weight_that_is_not_a_number_is_not_hidden_by_relu() {
+        let mut y = Vec::new();
+        DenseLayer::new(1, 1, &[f32::NAN], &[0.0], Activation::Relu).forward(&[1.0], &mut y);
+        assert!(y[0].is_nan());
+    }
+}

@@ -1,0 +1,87 @@
+//! Initial weights as PyTorch draws them, from our own seeded stream.
+//!
+//! Source: PyTorch, `torch/nn/modules/linear.py` (`Linear.reset_parameters`: Kaiming-uniform with `a = sqrt(5)`, which is
+//! `U(-1/sqrt(inputs), 1/sqrt(inputs))` for weight and bias) and `torch/nn/modules/rnn.py`
+//! (`RNNBase.reset_parameters`: `U(-1/sqrt(hidden), 1/sqrt(hidden))` for all). Parameters of a layer are drawn in the
+//! order of their names; layers in the order of the calls.
+
+use pavlov_rl_core::{AgentError, Rng, uniform_f32};
+
+use super::{Params, lstm::Dims};
+
+/// Adds `<name>.bias` `[outputs]` and `<name>.weight` `[outputs, inputs]`.
+///
+/// # Errors
+/// [`AgentError::Compute`] if the device cannot hold them.
+pub fn linear(
+    params: &mut Params,
+    name: &str,
+    inputs: usize,
+    outputs: usize,
+    rng: &mut Rng,
+) -> Result<(), AgentError> {
+    params.insert(&format!("{name}.bias"), &[outputs], uniform(inputs, outputs, rng))?;
+    params.insert(&format!("{name}.weight"), &[outputs, inputs], uniform(inputs, outputs * inputs, rng))
+}
+
+/// Adds `<name>.packed`, the parameters of [`super::lstm::sequence`].
+///
+/// A checkpoint shows them as `<name>.weight_ih` `[4H, I]`, `.weight_hh` `[4H, H]`, `.bias_ih` `[4H]` and
+/// `.bias_hh` `[4H]`, with the gates in the order i, f, g, o; they are drawn in this order.
+///
+/// # Errors
+/// [`AgentError::Compute`] if the device cannot hold them.
+pub fn lstm(params: &mut Params, name: &str, inputs: usize, hidden: usize, rng: &mut Rng) -> Result<(), AgentError> {
+    let gates = 4 * hidden;
+    let parts = [
+        (format!("{name}.weight_ih"), vec![gates, inputs]),
+        (format!("{name}.weight_hh"), vec![gates, hidden]),
+        (format!("{name}.bias_ih"), vec![gates]),
+        (format!("{name}.bias_hh"), vec![gates]),
+    ];
+    let values = uniform(hidden, Dims { inputs, hidden }.packed_len(), rng);
+    params.insert_packed(&format!("{name}.packed"), &parts, values)
+}
+
+/// `len` numbers of `U(-1/sqrt(fan), 1/sqrt(fan))`.
+fn uniform(fan: usize, len: usize, rng: &mut Rng) -> Vec<f32> {
+    let bound = 1.0 / (fan as f32).sqrt();
+    (0..len).map(|_| (2.0 * uniform_f32(rng) - 1.0) * bound).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use pavlov_rl_core::RngTree;
+
+    use super::*;
+
+    fn drawn(seed: u64) -> Params {
+        let mut rng = RngTree::new(seed).stream("init", 0);
+        let mut params = Params::new(&Device::Cpu);
+        linear(&mut params, "fc", 400, 30, &mut rng).unwrap();
+        lstm(&mut params, "lstm", 30, 100, &mut rng).unwrap();
+        params
+    }
+
+    #[test]
+    fn weights_fill_pytorchs_interval_evenly() {
+        let params = drawn(1);
+        for (name, bound, count) in [("fc.weight", 0.05, 12_000), ("fc.bias", 0.05, 30), ("lstm.packed", 0.1, 52_800)] {
+            let values = params.host(name).unwrap();
+            assert_eq!(values.len(), count);
+            assert!(values.iter().all(|v| v.abs() <= bound), "{name}");
+            let widest = values.iter().fold(0f32, |m, v| m.max(v.abs()));
+            assert!(widest > 0.9 * bound, "{name} uses only {widest} of {bound}");
+            let square: f32 = values.iter().map(|v| v * v).sum::<f32>() / count as f32;
+            assert!((square / (bound * bound / 3.0) - 1.0).abs() < 4.0 / (count as f32).sqrt(), "{name} variance {square}");
+        }
+    }
+
+    #[test]
+    fn equal_seeds_give_equal_weights_and_other_seeds_others() {
+        let host = |seed| drawn(seed).host("lstm.packed").unwrap();
+        assert_eq!(host(1), host(1));
+        assert_ne!(host(1), host(2));
+    }
+}

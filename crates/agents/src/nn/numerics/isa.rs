@@ -1,0 +1,180 @@
+use super::{Outer, Product};
+
+/// An instruction set that this machine has; every value proves that it was detected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Isa(Level);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Base,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Isa {
+    /// The widest instruction set of this machine.
+    pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if has_avx512() {
+                return Self(Level::Avx512);
+            }
+            if has_avx2() {
+                return Self(Level::Avx2);
+            }
+        }
+        Self(Level::Base)
+    }
+
+    /// Every instruction set of this machine, the narrowest first.
+    pub fn available() -> Vec<Self> {
+        let mut all = vec![Self(Level::Base)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(has_avx2().then_some(Self(Level::Avx2)));
+            all.extend(has_avx512().then_some(Self(Level::Avx512)));
+        }
+        all
+    }
+
+    /// Runs a kernel compiled for this instruction set.
+    #[inline]
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            Level::Base => kernel.run::<Base>(),
+            // SAFETY: a value of this level exists only where `has_avx2` found its features.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { run_avx2(kernel) },
+            // SAFETY: a value of this level exists only where `has_avx512` found its features.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { run_avx512(kernel) },
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    has_avx2()
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512bw")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx2>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx512>()
+}
+
+/// A computation that is compiled once per instruction set.
+///
+/// `run` and all that it calls in a loop must be `#[inline(always)]`, or they are compiled for the base target.
+pub(crate) trait Kernel {
+    /// What the computation returns.
+    type Output;
+    /// The computation.
+    fn run<S: Simd>(self) -> Self::Output;
+}
+
+/// What differs between instruction sets: fused multiply-add, and tiles that fill the registers.
+pub(crate) trait Simd: Sized {
+    /// Whether `f32::mul_add` is one instruction (elsewhere it is a library call).
+    const FMA: bool;
+
+    /// `a * b + c`, rounded once where that is one instruction.
+    #[inline(always)]
+    fn fma(a: f32, b: f32, c: f32) -> f32 {
+        if Self::FMA { a.mul_add(b, c) } else { a * b + c }
+    }
+
+    /// Adds a matrix product; returns its output.
+    fn add_product(product: Product<'_>) -> &mut [f32];
+    /// Adds a sum of outer products.
+    fn add_outer(outer: Outer<'_>);
+}
+
+struct Base;
+
+/// Sweeps `$rows` rows at a time, then single rows; in each, panels in groups of `P` with `U` partial sums.
+macro_rules! sweeps {
+    ($m:ident, $rows:literal: $($p:literal x $u:literal),+; 1: $($p1:literal x $u1:literal),+) => {{
+        let blocked = $m.rows() / $rows * $rows;
+        for r in (0..blocked).step_by($rows) {
+            let p = 0;
+            $(let p = $m.sweep::<Self, $rows, $p, $u>(r, p);)+
+            debug_assert_eq!(p, $m.panels());
+        }
+        for r in blocked..$m.rows() {
+            let p = 0;
+            $(let p = $m.sweep::<Self, 1, $p1, $u1>(r, p);)+
+            debug_assert_eq!(p, $m.panels());
+        }
+    }};
+}
+
+impl Simd for Base {
+    const FMA: bool = cfg!(target_arch = "aarch64");
+
+    #[inline(always)]
+    fn add_product(mut m: Product<'_>) -> &mut [f32] {
+        sweeps!(m, 2: 1 x 1; 1: 2 x 1, 1 x 2);
+        m.into_out()
+    }
+
+    #[inline(always)]
+    fn add_outer(mut m: Outer<'_>) {
+        sweeps!(m, 2: 1 x 1; 1: 1 x 1);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+struct Avx2;
+
+#[cfg(target_arch = "x86_64")]
+impl Simd for Avx2 {
+    const FMA: bool = true;
+
+    #[inline(always)]
+    fn add_product(mut m: Product<'_>) -> &mut [f32] {
+        sweeps!(m, 4: 1 x 1; 1: 4 x 1, 2 x 2, 1 x 4);
+        m.into_out()
+    }
+
+    #[inline(always)]
+    fn add_outer(mut m: Outer<'_>) {
+        sweeps!(m, 4: 1 x 1; 1: 1 x 1);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+struct Avx512;
+
+#[cfg(target_arch = "x86_64")]
+impl Simd for Avx512 {
+    const FMA: bool = true;
+
+    #[inline(always)]
+    fn add_product(mut m: Product<'_>) -> &mut [f32] {
+        sweeps!(m, 4: 4 x 1, 2 x 1, 1 x 2; 1: 8 x 1, 4 x 2, 2 x 4, 1 x 8);
+        m.into_out()
+    }
+
+    #[inline(always)]
+    fn add_outer(mut m: Outer<'_>) {
+        sweeps!(m, 4: 4 x 1, 1 x 1; 1: 4 x 1, 1 x 1);
+    }
+}

@@ -1,0 +1,296 @@
+use super::Simd;
+use super::math::{Lane, ZERO, load, store};
+
+/// The right factor `[K, N]` of a matrix product, kept as panels of 16 columns: `[N / 16, K, 16]`.
+///
+/// Columns past `N` in the last panel are 0. A panel is read front to back by the product, one [`Lane`] per row.
+#[derive(Clone, Debug)]
+pub(crate) struct Panels {
+    depth: usize,
+    cols: usize,
+    lanes: Vec<Lane>,
+}
+
+impl Panels {
+    /// Gathers the factor by its columns, each `depth` numbers; `None` is a column of zeros.
+    pub(crate) fn from_columns<'a>(depth: usize, cols: usize, column: impl Fn(usize) -> Option<&'a [f32]>) -> Self {
+        let mut lanes = vec![ZERO; depth * cols.div_ceil(16)];
+        for col in 0..cols {
+            let Some(values) = column(col) else { continue };
+            let panel = &mut lanes[col / 16 * depth..][..depth];
+            for (lane, value) in panel.iter_mut().zip(values) {
+                lane[col % 16] = *value;
+            }
+        }
+        Self { depth, cols, lanes }
+    }
+
+    /// Gathers the factor by its rows, each at most `cols` numbers; `None` is a row of zeros.
+    pub(crate) fn from_rows<'a>(depth: usize, cols: usize, row: impl Fn(usize) -> Option<&'a [f32]>) -> Self {
+        let mut lanes = vec![ZERO; depth * cols.div_ceil(16)];
+        for k in 0..depth {
+            let Some(values) = row(k) else { continue };
+            for (panel, chunk) in values.chunks(16).enumerate() {
+                lanes[panel * depth + k] = load(chunk);
+            }
+        }
+        Self { depth, cols, lanes }
+    }
+
+    #[inline(always)]
+    fn panel(&self, p: usize) -> &[Lane] {
+        &self.lanes[p * self.depth..][..self.depth]
+    }
+}
+
+/// `out[r, n] += sum over k of a[r, k] * w[k, n]` with `a [rows, stride]` (its first `K` columns count) and `out [rows, N]`.
+pub(crate) struct Product<'a> {
+    a: &'a [f32],
+    stride: usize,
+    w: &'a Panels,
+    out: &'a mut [f32],
+}
+
+impl<'a> Product<'a> {
+    /// A product that can be run.
+    ///
+    /// # Panics
+    /// If the lengths do not make the same number of whole rows.
+    #[inline(always)]
+    pub(crate) fn new(a: &'a [f32], stride: usize, w: &'a Panels, out: &'a mut [f32]) -> Self {
+        assert!(stride >= w.depth && a.len().is_multiple_of(stride), "{} numbers in rows of {stride}", a.len());
+        assert_eq!(a.len() / stride * w.cols, out.len(), "length of a matrix product");
+        Self { a, stride, w, out }
+    }
+
+    #[inline(always)]
+    pub(crate) fn rows(&self) -> usize {
+        self.a.len() / self.stride
+    }
+
+    #[inline(always)]
+    pub(crate) fn panels(&self) -> usize {
+        self.w.cols.div_ceil(16)
+    }
+
+    #[inline(always)]
+    pub(crate) fn into_out(self) -> &'a mut [f32] {
+        self.out
+    }
+
+    /// Computes rows `r..r + R` for panels from `p` on, `P` at a time; returns the first panel left over.
+    #[inline(always)]
+    pub(crate) fn sweep<S: Simd, const R: usize, const P: usize, const U: usize>(
+        &mut self,
+        r: usize,
+        mut p: usize,
+    ) -> usize {
+        while p + P <= self.panels() {
+            self.tile::<S, R, P, U>(r, p);
+            p += P;
+        }
+        p
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const P: usize, const U: usize>(&mut self, r: usize, p: usize) {
+        let a: [&[f32]; R] = std::array::from_fn(|i| &self.a[(r + i) * self.stride..][..self.w.depth]);
+        let w: [&[Lane]; P] = std::array::from_fn(|i| self.w.panel(p + i));
+        let sums = dot::<S, R, P, U>(a, w, self.w.depth);
+        let cols = self.w.cols;
+        for (i, row) in sums.iter().enumerate() {
+            let out = &mut self.out[(r + i) * cols..][..cols];
+            add(&mut out[p * 16..], row);
+        }
+    }
+}
+
+/// Sums over `k` with `U` independent partial sums, so that a small tile does not wait for its own additions.
+#[inline(always)]
+fn dot<S: Simd, const R: usize, const P: usize, const U: usize>(
+    a: [&[f32]; R],
+    w: [&[Lane]; P],
+    depth: usize,
+) -> [[Lane; P]; R] {
+    let mut part = [[[ZERO; P]; R]; U];
+    let mut k = 0;
+    while k + U <= depth {
+        for (u, part) in part.iter_mut().enumerate() {
+            for r in 0..R {
+                for p in 0..P {
+                    multiply_add::<S>(&mut part[r][p], a[r][k + u], &w[p][k + u]);
+                }
+            }
+        }
+        k += U;
+    }
+    while k < depth {
+        for r in 0..R {
+            for p in 0..P {
+                multiply_add::<S>(&mut part[0][r][p], a[r][k], &w[p][k]);
+            }
+        }
+        k += 1;
+    }
+    let mut sums = part[0];
+    for part in &part[1..] {
+        for r in 0..R {
+            for p in 0..P {
+                for (s, x) in sums[r][p].iter_mut().zip(&part[r][p]) {
+                    *s += x;
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// `out[i, n] += sum over t of a[t, i] * b[t, n]` with `a [T, stride]`, `b [T, panels, 16]`, `out [stride, panels, 16]`.
+pub(crate) struct Outer<'a> {
+    a: &'a [f32],
+    stride: usize,
+    b: &'a [Lane],
+    panels: usize,
+    out: &'a mut [Lane],
+}
+
+impl<'a> Outer<'a> {
+    /// A sum of outer products that can be run.
+    ///
+    /// # Panics
+    /// If the lengths do not make the same number of whole rows.
+    #[inline(always)]
+    pub(crate) fn new(a: &'a [f32], stride: usize, b: &'a [Lane], out: &'a mut [Lane]) -> Self {
+        let panels = out.len() / stride;
+        assert_eq!(panels * stride, out.len(), "length of a sum of outer products");
+        assert_eq!(a.len() / stride * panels, b.len(), "lengths of the factors of a sum of outer products");
+        Self { a, stride, b, panels, out }
+    }
+
+    #[inline(always)]
+    pub(crate) fn rows(&self) -> usize {
+        self.stride
+    }
+
+    #[inline(always)]
+    pub(crate) fn panels(&self) -> usize {
+        self.panels
+    }
+
+    /// Computes rows `r..r + R` of `out` for panels from `p` on, `P` at a time; returns the first panel left over.
+    #[inline(always)]
+    pub(crate) fn sweep<S: Simd, const R: usize, const P: usize, const U: usize>(
+        &mut self,
+        r: usize,
+        mut p: usize,
+    ) -> usize {
+        while p + P <= self.panels {
+            self.tile::<S, R, P>(r, p);
+            p += P;
+        }
+        p
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const P: usize>(&mut self, r: usize, p: usize) {
+        let mut sums = [[ZERO; P]; R];
+        for (a, b) in self.a.chunks_exact(self.stride).zip(self.b.chunks_exact(self.panels)) {
+            let (a, b) = (&a[r..r + R], &b[p..p + P]);
+            for i in 0..R {
+                for j in 0..P {
+                    multiply_add::<S>(&mut sums[i][j], a[i], &b[j]);
+                }
+            }
+        }
+        for (i, row) in sums.iter().enumerate() {
+            add(self.out[(r + i) * self.panels + p..][..P].as_flattened_mut(), row);
+        }
+    }
+}
+
+#[inline(always)]
+fn multiply_add<S: Simd>(sum: &mut Lane, a: f32, w: &Lane) {
+    for (s, w) in sum.iter_mut().zip(w) {
+        *s = S::fma(a, *w, *s);
+    }
+}
+
+/// Adds lanes to consecutive columns; columns that `out` does not have are left away.
+#[inline(always)]
+fn add<const P: usize>(out: &mut [f32], lanes: &[Lane; P]) {
+    for (out, lane) in out.chunks_mut(16).zip(lanes) {
+        let mut sum = load(out);
+        for (s, x) in sum.iter_mut().zip(lane) {
+            *s += x;
+        }
+        store(out, &sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Isa, Kernel, Simd};
+    use super::*;
+
+    struct Run<'a>(Product<'a>);
+    impl Kernel for Run<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self) {
+            S::add_product(self.0);
+        }
+    }
+
+    struct RunOuter<'a>(Outer<'a>);
+    impl Kernel for RunOuter<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self) {
+            S::add_outer(self.0);
+        }
+    }
+
+    /// Small whole numbers: every order of summation gives the same bits.
+    fn numbers(n: usize, salt: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * 37 + salt * 11) % 13) as f32 - 6.0).collect()
+    }
+
+    #[test]
+    fn products_of_any_shape_equal_the_plain_sum_on_every_instruction_set() {
+        for (rows, depth, cols) in [(1, 1, 1), (1, 7, 130), (3, 5, 16), (4, 33, 17), (5, 9, 48), (9, 64, 95), (13, 2, 128)] {
+            let (a, w) = (numbers(rows * (depth + 1), 1), numbers(depth * cols, 2));
+            let mut expected = numbers(rows * cols, 3);
+            for r in 0..rows {
+                for n in 0..cols {
+                    expected[r * cols + n] += (0..depth).map(|k| a[r * (depth + 1) + k] * w[n * depth + k]).sum::<f32>();
+                }
+            }
+            let transposed: Vec<f32> = (0..depth * cols).map(|i| w[i % cols * depth + i / cols]).collect();
+            let panels = [
+                Panels::from_columns(depth, cols, |n| Some(&w[n * depth..][..depth])),
+                Panels::from_rows(depth, cols, |k| Some(&transposed[k * cols..][..cols])),
+            ];
+            for (isa, panels) in Isa::available().into_iter().flat_map(|isa| panels.iter().map(move |p| (isa, p))) {
+                let mut out = numbers(rows * cols, 3);
+                isa.run(Run(Product::new(&a, depth + 1, panels, &mut out)));
+                assert_eq!(out, expected, "{isa:?} {rows}x{depth}x{cols}");
+            }
+        }
+    }
+
+    #[test]
+    fn sums_of_outer_products_equal_the_plain_sum_on_every_instruction_set() {
+        for (t, stride, panels) in [(1, 1, 1), (5, 3, 4), (8, 10, 3), (3, 33, 8), (2, 4, 5)] {
+            let (a, b) = (numbers(t * stride, 1), numbers(t * panels * 16, 2));
+            let cols = panels * 16;
+            let expected: Vec<f32> = (0..stride * cols)
+                .map(|i| (0..t).map(|s| a[s * stride + i / cols] * b[s * cols + i % cols]).sum())
+                .collect();
+            for isa in Isa::available() {
+                let mut out = vec![ZERO; stride * panels];
+                isa.run(RunOuter(Outer::new(&a, stride, b.as_chunks().0, &mut out)));
+                assert_eq!(out.as_flattened(), expected, "{isa:?} {t}x{stride}x{panels}");
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+use std::fmt;
+
+use pavlov_rl_core::{Agent, AgentError, EnvSpec, RngTree};
+use serde::{Deserialize, Serialize};
+
+/// What an agent is built for.
+#[derive(Clone, Debug)]
+pub struct AgentContext<'a> {
+    /// What the environments show and accept.
+    pub spec: &'a EnvSpec,
+    /// Number of environments stepped together.
+    pub num_envs: usize,
+    /// Steps between two updates.
+    pub rollout_len: RolloutLen,
+    /// Updates of the whole training, for schedules.
+    pub updates: u64,
+    /// Where tensors live.
+    pub device: candle_core::Device,
+}
+
+/// Steps of each environment between two updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RolloutLen {
+    /// A fixed number of steps.
+    Steps(u32),
+    /// `"episode"`: until the episode ends; needs a single environment.
+    Episode(EpisodeWord),
+}
+
+/// The word `"episode"` in a config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EpisodeWord {
+    /// One whole episode.
+    Episode,
+}
+
+impl fmt::Display for RolloutLen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Steps(steps) => write!(f, "{steps}"),
+            Self::Episode(_) => f.write_str("episode"),
+        }
+    }
+}
+
+/// An agent's hyper-parameters.
+pub trait AgentConfig: Send + Sync {
+    /// Name in [`AGENTS`].
+    fn name(&self) -> &'static str;
+    /// Everything that is wrong with the values.
+    fn validate(&self) -> Vec<String>;
+    /// All values, without the name.
+    fn to_toml(&self) -> toml::Table;
+    /// A fresh agent, its weights drawn from the stream `"init"`.
+    ///
+    /// # Errors
+    /// [`AgentError::Mismatch`] if the agent cannot play the environment.
+    fn build(&self, context: &AgentContext<'_>, rng: &RngTree) -> Result<Box<dyn Agent>, AgentError>;
+}
+
+/// A line of the registry of agents.
+pub struct AgentEntry {
+    /// Name in a config file.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub summary: &'static str,
+    /// Reads the hyper-parameters from a table without its `name` key.
+    pub parse: fn(toml::de::ValueDeserializer<'_>) -> Result<Box<dyn AgentConfig>, toml::de::Error>,
+}
+
+/// All agents.
+pub const AGENTS: &[AgentEntry] = &[AgentEntry {
+    name: "lstm_ppo",
+    summary: "proximal policy optimisation with one LSTM under policy and value heads",
+    parse: crate::lstm_ppo::parse,
+}];

@@ -1,0 +1,100 @@
+use std::ops::Range;
+use std::sync::Arc;
+
+use pavlov_rl_core::{Batch, BatchEnv, EnvSpec, Environment, Market, RngTree, Segment};
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
+
+use crate::{EnvError, EpisodeMode, FillRule, bitcoin::BitcoinConfig};
+
+/// Every environment, in the order of the documentation.
+pub const ENVIRONMENTS: &[EnvironmentEntry] = &[EnvironmentEntry {
+    name: "bitcoin",
+    summary: "hourly Bitcoin: hold, buy with half of the cash or sell half of the coins",
+    parse: parse::<BitcoinConfig>,
+}];
+
+/// A line of [`ENVIRONMENTS`].
+#[derive(Clone, Copy, Debug)]
+pub struct EnvironmentEntry {
+    /// Name in the configuration.
+    pub name: &'static str,
+    /// What is traded and how, in one line.
+    pub summary: &'static str,
+    /// Reads the `[environment]` table without its `name`; errors keep their place in the file.
+    pub parse: fn(ValueDeserializer<'_>) -> Result<Box<dyn EnvironmentConfig>, Error>,
+}
+
+impl EnvironmentEntry {
+    /// Reads the configuration from a text of its own; the empty text gives the defaults.
+    ///
+    /// # Errors
+    /// The parser's, with line and column in its message.
+    pub fn parse_text(&self, text: &str) -> Result<Box<dyn EnvironmentConfig>, Error> {
+        let table = DeTable::parse(text)?;
+        let span = table.span();
+        let value = Spanned::new(span, DeValue::Table(table.into_inner()));
+        (self.parse)(value.into()).map_err(|mut error| {
+            error.set_input(Some(text));
+            error
+        })
+    }
+}
+
+/// The entry of this name.
+pub fn environment(name: &str) -> Option<&'static EnvironmentEntry> {
+    ENVIRONMENTS.iter().find(|entry| entry.name == name)
+}
+
+/// The rules of an environment as a user chose them.
+pub trait EnvironmentConfig: Send + Sync {
+    /// Name in [`ENVIRONMENTS`].
+    fn name(&self) -> &'static str;
+    /// All problems of the values, each naming its key and what was got; empty if there are none.
+    fn validate(&self) -> Vec<String>;
+    /// All keys with the values that count, without `name`; reading it back gives the same rules.
+    fn to_toml(&self) -> toml::Table;
+    /// Named assumptions and flaws, for the report.
+    fn notes(&self) -> Vec<String>;
+    /// When and at which price orders are filled.
+    fn fill(&self) -> FillRule;
+    /// Rows of the frame that an observation shows.
+    fn window(&self) -> usize;
+    /// Assets that the price table must hold.
+    fn assets(&self) -> usize;
+    /// Makes the game ready to be copied.
+    ///
+    /// # Errors
+    /// [`EnvError`] if the values, the segment or the prices make no game.
+    fn build(
+        &self,
+        market: Arc<Market>,
+        segment: Segment,
+        mode: EpisodeMode,
+    ) -> Result<Box<dyn BatchFactory>, EnvError>;
+}
+
+/// A game that copies are made of.
+pub trait BatchFactory: Send + Sync {
+    /// The copies numbered `copies`, each with its own random stream, freshly reset.
+    fn batch(&self, copies: Range<u64>, rng: &RngTree) -> Box<dyn BatchEnv>;
+    /// What each copy shows and accepts.
+    fn spec(&self) -> &EnvSpec;
+}
+
+impl<E: Environment + 'static> BatchFactory for Arc<E> {
+    fn batch(&self, copies: Range<u64>, rng: &RngTree) -> Box<dyn BatchEnv> {
+        Box::new(Batch::new(self.clone(), copies, rng))
+    }
+
+    fn spec(&self) -> &EnvSpec {
+        Environment::spec(&**self)
+    }
+}
+
+fn parse<C: EnvironmentConfig + DeserializeOwned + 'static>(
+    table: ValueDeserializer<'_>,
+) -> Result<Box<dyn EnvironmentConfig>, Error> {
+    Ok(Box::new(C::deserialize(table)?))
+}

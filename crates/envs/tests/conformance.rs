@@ -1,0 +1,80 @@
+//! Every registered environment keeps the contract: no opt-out.
+
+use std::sync::Arc;
+
+use pavlov_envs::{ENVIRONMENTS, EnvError, EnvironmentConfig, EpisodeMode};
+use pavlov_rl_core::{Market, Segment};
+use pavlov_testkit::{CountingAllocator, check_env, synthetic};
+
+#[global_allocator]
+static COUNTING: CountingAllocator = CountingAllocator;
+
+const VARIANTS: [&str; 2] = ["default", "as_published"];
+const ROWS: usize = 700;
+const FEATURES: usize = 5;
+
+/// All rows, with a full window at the first decision.
+fn segment(config: &dyn EnvironmentConfig, market: &Market) -> Segment {
+    Segment { first: config.window() as u32 - 1, ..market.segments[0] }
+}
+
+#[test]
+fn every_environment_keeps_the_contract_in_both_variants_and_modes() {
+    for entry in ENVIRONMENTS {
+        for variant in VARIANTS {
+            let config = entry.parse_text(&format!("variant = \"{variant}\"")).expect(entry.name);
+            let market = Arc::new(synthetic::random_walk(ROWS, config.assets(), FEATURES, 11));
+            for mode in [EpisodeMode::Sampled, EpisodeMode::Whole] {
+                let copies = config.build(market.clone(), segment(&*config, &market), mode).expect(entry.name);
+                check_env(&|numbers, rng| copies.batch(numbers, rng));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_environment_reads_back_what_it_resolves_and_refuses_unknown_keys() {
+    for entry in ENVIRONMENTS {
+        for variant in VARIANTS {
+            let config = entry.parse_text(&format!("variant = \"{variant}\"")).expect(entry.name);
+            assert_eq!(config.name(), entry.name);
+            assert_eq!(config.validate(), Vec::<String>::new(), "{} {variant}", entry.name);
+            assert_eq!(
+                config.notes().is_empty(),
+                variant == "default",
+                "{} {variant}: {:?}",
+                entry.name,
+                config.notes()
+            );
+            let resolved = config.to_toml();
+            let again = entry.parse_text(&resolved.to_string()).expect(entry.name);
+            assert_eq!(again.to_toml(), resolved, "{} {variant}", entry.name);
+            assert_eq!(again.notes(), config.notes(), "{} {variant}", entry.name);
+        }
+        let error = entry.parse_text("# a comment\nno_such_key = 1").err().expect("an unknown key is refused");
+        let message = error.to_string();
+        assert!(message.contains("line 2") && message.contains("no_such_key"), "{}: {message}", entry.name);
+    }
+}
+
+#[test]
+fn every_environment_refuses_markets_that_it_cannot_play() {
+    for entry in ENVIRONMENTS {
+        let config = entry.parse_text("").expect(entry.name);
+        let build = |market: Market| {
+            let segment = segment(&*config, &market);
+            config.build(Arc::new(market), segment, EpisodeMode::Whole).err()
+        };
+        let assets = config.assets();
+        let other_assets = build(synthetic::random_walk(ROWS, assets + 1, FEATURES, 1));
+        assert!(matches!(other_assets, Some(EnvError::Assets { .. })), "{}: {other_assets:?}", entry.name);
+        let one_row = build(synthetic::random_walk(config.window(), assets, FEATURES, 1));
+        assert!(matches!(one_row, Some(EnvError::TooShort { .. })), "{}: {one_row:?}", entry.name);
+        for bad in [f64::NAN, 0.0, -1.0, f64::INFINITY] {
+            let mut market = synthetic::random_walk(ROWS, assets, FEATURES, 1);
+            market.prices.close[assets * 99] = bad;
+            let refused = build(market);
+            assert!(matches!(refused, Some(EnvError::Price { .. })), "{}: {refused:?}", entry.name);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Plays one whole episode and keeps its books.
+
+use pavlov_rl_core::{ActionBatch, ActMode, AgentError, BatchEnv, Decisions, Fill, Ledger, Memory, Observations, Policy, Rng, Status};
+
+/// The books of one episode, a row a bar, and its fills.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpisodeRecord {
+    /// Rows of the market, rising, `[T]`.
+    pub rows: Vec<u32>,
+    /// Books at the close of each row, `[T]`.
+    pub ledgers: Vec<Ledger>,
+    /// Trades, in order.
+    pub fills: Vec<Fill>,
+    /// How often each discrete action was taken.
+    pub actions: Vec<u64>,
+}
+
+/// Plays copy 0 of `env` to the end of its episode.
+///
+/// # Errors
+/// What `decide` returns.
+pub fn play<E>(
+    mut env: Box<dyn BatchEnv>,
+    mut decide: impl FnMut(Observations<'_>, &mut ActionBatch) -> Result<(), E>,
+) -> Result<EpisodeRecord, E> {
+    let mut actions = ActionBatch::new(&env.spec().action, 1);
+    let mut ledgers = Vec::new();
+    env.record_fills(true);
+    env.ledgers(&mut ledgers);
+    let mut record = EpisodeRecord {
+        rows: vec![env.observations().last_row[0]],
+        ledgers: ledgers.clone(),
+        fills: Vec::new(),
+        actions: Vec::new(),
+    };
+    loop {
+        decide(env.observations(), &mut actions)?;
+        if let ActionBatch::Discrete(choices) = &actions {
+            let choice = choices[0] as usize;
+            record.actions.resize(record.actions.len().max(choice + 1), 0);
+            record.actions[choice] += 1;
+        }
+        let after = env.step(&actions);
+        let ended = after.statuses[0] != Status::Running;
+        record.rows.push(if ended { after.end.last_row[0] } else { after.next.last_row[0] });
+        if ended {
+            record.ledgers.push(after.end_ledgers[0]);
+            record.fills = env.fills()[0].clone();
+            return Ok(record);
+        }
+        env.ledgers(&mut ledgers);
+        record.ledgers.push(ledgers[0]);
+    }
+}
+
+/// A policy with its memory, ready to [`play`].
+pub struct Player<'a> {
+    policy: &'a dyn Policy,
+    memory: Memory,
+    decisions: Decisions,
+    mode: ActMode,
+    rng: Rng,
+}
+
+impl<'a> Player<'a> {
+    /// A player at the start of an episode of `env`; its memory is warmed on the `warm_bars` rows
+    /// before the first one, seen with the account of the start.
+    ///
+    /// # Errors
+    /// [`AgentError`] if the policy fails.
+    pub fn new(
+        policy: &'a dyn Policy,
+        env: &dyn BatchEnv,
+        (warm_bars, earliest): (u32, u32),
+        mode: ActMode,
+        rng: Rng,
+    ) -> Result<Self, AgentError> {
+        let decisions = Decisions::new(&env.spec().action, 1);
+        let mut player = Self { policy, memory: policy.memory(1), decisions, mode, rng };
+        let start = env.observations();
+        let first = start.last_row[0];
+        for row in first.saturating_sub(warm_bars).max(earliest)..first {
+            let seen = Observations { last_row: &[row], ..start };
+            player.policy.act(seen, &mut player.memory, ActMode::Greedy, &mut player.rng, &mut player.decisions)?;
+        }
+        Ok(player)
+    }
+
+    /// The next decision.
+    ///
+    /// # Errors
+    /// [`AgentError`] if the policy fails.
+    pub fn decide(&mut self, seen: Observations<'_>, actions: &mut ActionBatch) -> Result<(), AgentError> {
+        self.policy.act(seen, &mut self.memory, self.mode, &mut self.rng, &mut self.decisions)?;
+        actions.clone_from(&self.decisions.actions);
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+use std::path::PathBuf;
+
+use pavlov_agents::AgentError;
+use pavlov_envs::EnvError;
+use pavlov_features::FeatureError;
+use pavlov_market_data::MarketDataError;
+use pavlov_rl_core::{CheckpointError, StateError};
+use pavlov_store::StoreError;
+
+use crate::source::Problem;
+use crate::span::Span;
+
+/// Why an experiment did not reach its report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExperimentError {
+    /// The config is wrong; all problems at once.
+    #[error("{}", list(problems))]
+    Config {
+        /// Every problem, in the order of the file.
+        problems: Vec<Problem>,
+    },
+    /// A file that the user named cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The dataset is unavailable or wrong.
+    #[error(transparent)]
+    Data(#[from] MarketDataError),
+    /// A span of the config holds too few bars.
+    #[error("data.{key} {span} holds {bars} usable bars of `{dataset}`, whose bars open in {available}; {needed} are needed")]
+    Span {
+        /// `train` or `test`.
+        key: &'static str,
+        /// The span of the config.
+        span: Span,
+        /// Name of the dataset.
+        dataset: String,
+        /// Bars in the span, warm-up left out.
+        bars: usize,
+        /// Bars needed.
+        needed: usize,
+        /// What the dataset has.
+        available: Span,
+    },
+    /// A feature cannot be computed.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
+    /// The environment cannot be built on the data.
+    #[error(transparent)]
+    Environment(#[from] EnvError),
+    /// The agent failed.
+    #[error("seed {seed}: {source}")]
+    Agent {
+        /// Seed of the run.
+        seed: u64,
+        /// The cause.
+        source: AgentError,
+    },
+    /// A file could not be written, or is damaged.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A verified checkpoint does not belong to this run.
+    #[error("the checkpoint of seed {seed} does not belong to this run: {reason}")]
+    Checkpoint {
+        /// Seed of the run.
+        seed: u64,
+        /// What differs.
+        reason: String,
+    },
+    /// A run has not been trained to its end.
+    #[error("seed {seed} of {run} is not trained to its end; go on with `cargo xtask resume {run}`", run = run.display())]
+    Unfinished {
+        /// Seed of the run.
+        seed: u64,
+        /// The run folder.
+        run: PathBuf,
+    },
+    /// The user stopped the run; everything up to the last update is saved.
+    #[error("stopped; everything is saved, go on with `cargo xtask resume {run}`", run = run.display())]
+    Interrupted {
+        /// The run folder.
+        run: PathBuf,
+    },
+    /// The equity of an episode cannot be judged.
+    #[error("{what} cannot be judged: {reason}")]
+    Judge {
+        /// Which curve.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Writing a table failed.
+    #[error("cannot encode {what}: {reason}")]
+    Encode {
+        /// Which table.
+        what: &'static str,
+        /// The library's reason.
+        reason: String,
+    },
+    /// A thread pool could not be started.
+    #[error("cannot start {threads} threads: {reason}")]
+    Threads {
+        /// Number of threads asked for.
+        threads: usize,
+        /// The system's reason.
+        reason: String,
+    },
+}
+
+impl ExperimentError {
+    /// Exit code of the command line: 1 the run failed, 2 bad config, 3 data unavailable.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config { .. } | Self::Read { .. } | Self::Span { .. } | Self::Environment(_) => 2,
+            Self::Data(error) if error.is_unavailable() => 3,
+            Self::Data(_) => 2,
+            Self::Agent { source: AgentError::Mismatch { .. }, .. } => 2,
+            _ => 1,
+        }
+    }
+
+    pub(crate) fn checkpoint(seed: u64, error: CheckpointError) -> Self {
+        Self::Checkpoint { seed, reason: error.to_string() }
+    }
+
+    pub(crate) fn state(seed: u64, error: StateError) -> Self {
+        Self::Checkpoint { seed, reason: error.to_string() }
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    let count = problems.len();
+    let lines: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
+    format!("{count} {} in the config\n{}", if count == 1 { "problem" } else { "problems" }, lines.join("\n"))
+}

@@ -1,0 +1,45 @@
+//! What a run receives from outside: a clock, a place to show progress, a wish to stop.
+
+use std::sync::atomic::AtomicBool;
+
+/// A step of a run that is worth showing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event<'a> {
+    /// A run begins or goes on.
+    Started {
+        /// Its seed.
+        seed: u64,
+        /// Updates done before.
+        update: u64,
+        /// Updates in all.
+        updates: u64,
+    },
+    /// An update was done.
+    Updated {
+        /// Seed of the run.
+        seed: u64,
+        /// Updates done.
+        update: u64,
+        /// Environment steps taken since this process began the run.
+        env_steps: u64,
+        /// Mean profit of the episodes that ended since the update before, in money.
+        episode_profit: Option<f64>,
+    },
+    /// A run is trained.
+    Finished {
+        /// Its seed.
+        seed: u64,
+    },
+    /// Something a user should know.
+    Note(&'a str),
+}
+
+/// What a run receives from outside.
+pub struct Hooks<'a> {
+    /// Seconds since some fixed moment; shown and written to `timing.json` only.
+    pub clock: &'a (dyn Fn() -> f64 + Sync),
+    /// Takes events, from several threads.
+    pub progress: &'a (dyn Fn(Event<'_>) + Sync),
+    /// Set when the user wants to stop.
+    pub stop: &'a AtomicBool,
+}

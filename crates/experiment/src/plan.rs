@@ -1,0 +1,410 @@
+//! From TOML text to a checked [`Plan`]: parse, don't validate.
+
+use std::path::Path;
+
+use pavlov_agents::{AGENTS, AgentConfig, RolloutLen};
+use pavlov_envs::{ENVIRONMENTS, EnvironmentConfig};
+use pavlov_features::{FEATURES, FeatureConfig, Scaling};
+use pavlov_rl_core::ActMode;
+use pavlov_store::Hash;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use crate::error::ExperimentError;
+use crate::source::{self, Problem, Source, suggestion};
+use crate::span::Span;
+
+/// Version of the config and plan format that this build reads and writes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A checked experiment: every key resolved, every value inside its bounds.
+pub struct Plan {
+    /// Name of the experiment, shown in the report.
+    pub name: String,
+    /// What is learnt from and what is judged on.
+    pub data: DataConfig,
+    /// How the features are scaled.
+    pub scaling: Scaling,
+    /// Columns of the observation, in order.
+    pub features: Vec<Box<dyn FeatureConfig>>,
+    /// The market game.
+    pub environment: Box<dyn EnvironmentConfig>,
+    /// The learner.
+    pub agent: Box<dyn AgentConfig>,
+    /// How long and in what portions it learns.
+    pub train: TrainConfig,
+    /// How it is judged.
+    pub eval: EvalConfig,
+    /// How often the whole is repeated.
+    pub runs: RunsConfig,
+    /// Text of the dataset's manifest; in the `plan.toml` of a run only.
+    pub manifest: Option<String>,
+}
+
+/// Section `[data]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// Name of a manifest `datasets/<name>.toml`. Required.
+    pub dataset: String,
+    /// Training span, half-open, UTC: bars that open in it. Required.
+    pub train: Span,
+    /// Test span, half-open, UTC; begins at or after the end of the training span. Required.
+    pub test: Span,
+}
+
+/// Section `[train]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Environments stepped together. Default 64.
+    pub num_envs: usize,
+    /// Steps of each environment between two updates, or `"episode"`. Default 128.
+    pub rollout_len: RolloutLen,
+    /// Number of updates. Default 500.
+    pub updates: u64,
+    /// Factor on the reward that the agent learns from; reports show rewards without it. Default 1.
+    pub reward_scale: f64,
+    /// Updates between two checkpoints. Default 50.
+    pub checkpoint_every: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self { num_envs: 64, rollout_len: RolloutLen::Steps(128), updates: 500, reward_scale: 1.0, checkpoint_every: 50 }
+    }
+}
+
+/// Section `[eval]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvalConfig {
+    /// Whether the policy takes its most probable action or draws. Default `"greedy"`.
+    pub mode: ActMode,
+    /// Bars before the span that the recurrent memory is warmed on; 0 starts from zero memory. Default 0.
+    pub memory_warm_bars: u32,
+    /// Risk-free rate a year, as a fraction. Default 0.
+    pub risk_free: f64,
+}
+
+impl Default for EvalConfig {
+    fn default() -> Self {
+        Self { mode: ActMode::Greedy, memory_warm_bars: 0, risk_free: 0.0 }
+    }
+}
+
+/// Section `[runs]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunsConfig {
+    /// Number of runs with different seeds. Default 5.
+    pub num: u64,
+    /// Seed of the first run; the others follow. Default 1.
+    pub seed: u64,
+}
+
+impl Default for RunsConfig {
+    fn default() -> Self {
+        Self { num: 5, seed: 1 }
+    }
+}
+
+impl Plan {
+    /// Reads a config with the overrides of the command line.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Config`] with every problem of the text, each at its line and column.
+    pub fn parse(path: &Path, text: &str, overrides: &[String]) -> Result<Self, ExperimentError> {
+        let source = Source::new(path, text, overrides);
+        let mut problems = Vec::new();
+        let table = source.table(&mut problems);
+        let plan = Reader { source: &source, problems: &mut problems }.plan(table);
+        match plan {
+            Some(plan) if problems.is_empty() => Ok(plan),
+            _ => {
+                source::sort(&mut problems);
+                Err(ExperimentError::Config { problems })
+            }
+        }
+    }
+
+    /// The text of a run's `plan.toml`: the plan and the manifest of its dataset.
+    pub fn to_text(&self) -> String {
+        let mut table = self.to_toml();
+        table.extend(self.manifest.clone().map(|text| ("manifest".to_owned(), text.into())));
+        table.to_string()
+    }
+
+    /// The whole plan as TOML: a config in which nothing is left to a default.
+    pub fn to_toml(&self) -> toml::Table {
+        let section = |value: Result<toml::Table, _>| toml::Value::Table(value.expect("plain fields make a table"));
+        let mut features = toml::Table::new();
+        features.insert("scaling".into(), toml::Value::try_from(self.scaling).expect("a word"));
+        let columns = self.features.iter().map(|f| named(f.name(), f.to_toml()));
+        features.insert("columns".into(), toml::Value::Array(columns.collect()));
+        let mut table = toml::Table::new();
+        table.insert("schema_version".into(), i64::from(SCHEMA_VERSION).into());
+        table.insert("name".into(), self.name.clone().into());
+        table.insert("data".into(), section(toml::Table::try_from(&self.data)));
+        table.insert("features".into(), toml::Value::Table(features));
+        table.insert("environment".into(), named(self.environment.name(), self.environment.to_toml()));
+        table.insert("agent".into(), named(self.agent.name(), self.agent.to_toml()));
+        table.insert("train".into(), section(toml::Table::try_from(&self.train)));
+        table.insert("eval".into(), section(toml::Table::try_from(&self.eval)));
+        table.insert("runs".into(), section(toml::Table::try_from(&self.runs)));
+        table
+    }
+
+    /// Hash of everything that decides the result: not of where things are or how fast they run.
+    pub fn config_hash(&self) -> Hash {
+        Hash::of(self.to_toml().to_string().as_bytes())
+    }
+
+    /// The seeds of the runs, in order.
+    pub fn seeds(&self) -> impl Iterator<Item = u64> + use<> {
+        self.runs.seed..self.runs.seed + self.runs.num
+    }
+
+    /// What a reader of the results must know: assumptions and the flaws of a published variant.
+    pub fn notes(&self) -> Vec<String> {
+        self.environment.notes()
+    }
+}
+
+fn named(name: &str, mut table: toml::Table) -> toml::Value {
+    table.insert("name".into(), name.into());
+    toml::Value::Table(table)
+}
+
+const SECTIONS: [&str; 10] =
+    ["schema_version", "name", "data", "features", "environment", "agent", "train", "eval", "runs", "manifest"];
+
+type Value<'t> = Spanned<DeValue<'t>>;
+
+/// Takes the sections out of a table and collects what is wrong with them.
+struct Reader<'a> {
+    source: &'a Source,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn plan(&mut self, mut table: DeTable<'_>) -> Option<Plan> {
+        let unknown: Vec<_> = table.keys().filter(|k| !SECTIONS.contains(&k.get_ref().as_ref())).cloned().collect();
+        for key in unknown {
+            let message = format!("unknown key `{}`{}", key.get_ref(), suggestion(key.get_ref(), &SECTIONS));
+            self.problem(Some(key.span().start), message);
+        }
+        self.schema_version(table.remove("schema_version"));
+        let name = self.word("name", table.remove("name"));
+        let data = self.data(table.remove("data"));
+        let features = self.features(table.remove("features"));
+        let environment = self.environment(table.remove("environment"));
+        let agent = self.agent(table.remove("agent"));
+        let train = self.plain("train", table.remove("train"), check_train);
+        let eval = self.plain("eval", table.remove("eval"), check_eval);
+        let runs = self.plain("runs", table.remove("runs"), check_runs);
+        let manifest = table.remove("manifest").and_then(|m| self.source.read("manifest", &m, self.problems, String::deserialize));
+        let (scaling, features) = features?;
+        Some(Plan {
+            manifest,
+            name: name?,
+            data: data?,
+            scaling,
+            features,
+            environment: environment?,
+            agent: agent?,
+            train: train?,
+            eval: eval?,
+            runs: runs?,
+        })
+    }
+
+    fn problem(&mut self, at: Option<usize>, message: String) {
+        self.problems.push(self.source.problem(at, message));
+    }
+
+    fn schema_version(&mut self, value: Option<Value<'_>>) {
+        let Some(value) = value else { return };
+        let got = self.source.read("schema_version", &value, self.problems, u32::deserialize);
+        if got.is_some_and(|got| got != SCHEMA_VERSION) {
+            let message = format!("schema_version: this build reads version {SCHEMA_VERSION}, the file is another one");
+            self.problem(Some(value.span().start), message);
+        }
+    }
+
+    fn word(&mut self, key: &str, value: Option<Value<'_>>) -> Option<String> {
+        let Some(value) = value else {
+            self.problem(None, format!("`{key}` is missing"));
+            return None;
+        };
+        let word = self.source.read(key, &value, self.problems, String::deserialize)?;
+        if word.is_empty() || word.contains(['/', '\\']) {
+            self.problem(Some(value.span().start), format!("{key} must be a word that can name a folder, got `{word}`"));
+        }
+        Some(word)
+    }
+
+    /// A section of plain fields; a missing one has its defaults.
+    fn plain<'t, C: Default + Deserialize<'t>>(
+        &mut self,
+        name: &str,
+        value: Option<Value<'t>>,
+        check: impl Fn(&C) -> Vec<String>,
+    ) -> Option<C> {
+        let Some(value) = value else { return Some(C::default()) };
+        let config = self.source.read(name, &value, self.problems, C::deserialize)?;
+        self.source.check(name, &value, check(&config), self.problems);
+        Some(config)
+    }
+
+    fn data(&mut self, value: Option<Value<'_>>) -> Option<DataConfig> {
+        if value.is_none() {
+            self.problem(None, "section [data] is missing: it names the dataset and the spans".into());
+        }
+        self.plain("data", value, check_data)
+    }
+
+    /// A table with a `name` that a registry knows, read by the entry's own parser.
+    fn entry<'t, R>(
+        &mut self,
+        section: &str,
+        value: &Value<'t>,
+        known: &[&'static str],
+        parse: impl Fn(&str, ValueDeserializer<'t>) -> Result<R, toml::de::Error>,
+    ) -> Option<(R, Value<'t>)> {
+        let mut value = value.clone();
+        let at = value.span().start;
+        let DeValue::Table(table) = value.get_mut() else {
+            self.problem(Some(at), format!("{section} must be a table with a `name`"));
+            return None;
+        };
+        let Some(name) = table.remove("name") else {
+            self.problem(Some(at), format!("{section}.name is missing; known are {}", known.join(", ")));
+            return None;
+        };
+        let word = self.source.read(&format!("{section}.name"), &name, self.problems, String::deserialize)?;
+        if !known.contains(&word.as_str()) {
+            let message = format!("{section}.name: unknown value `{word}`{}", suggestion(&word, known));
+            self.problem(Some(name.span().start), message);
+            return None;
+        }
+        let read = self.source.read(section, &value, self.problems, |from| parse(&word, from))?;
+        Some((read, value))
+    }
+
+    fn environment(&mut self, value: Option<Value<'_>>) -> Option<Box<dyn EnvironmentConfig>> {
+        let value = self.required("environment", value)?;
+        let known: Vec<_> = ENVIRONMENTS.iter().map(|e| e.name).collect();
+        let (config, table) = self.entry("environment", &value, &known, |name, from| {
+            let entry = ENVIRONMENTS.iter().find(|e| e.name == name).expect("the name is a known one");
+            (entry.parse)(from)
+        })?;
+        self.source.check("environment", &table, config.validate(), self.problems);
+        Some(config)
+    }
+
+    fn agent(&mut self, value: Option<Value<'_>>) -> Option<Box<dyn AgentConfig>> {
+        let value = self.required("agent", value)?;
+        let known: Vec<_> = AGENTS.iter().map(|e| e.name).collect();
+        let (config, table) = self.entry("agent", &value, &known, |name, from| {
+            let entry = AGENTS.iter().find(|e| e.name == name).expect("the name is a known one");
+            (entry.parse)(from)
+        })?;
+        self.source.check("agent", &table, config.validate(), self.problems);
+        Some(config)
+    }
+
+    fn features(&mut self, value: Option<Value<'_>>) -> Option<(Scaling, Vec<Box<dyn FeatureConfig>>)> {
+        let mut value = self.required("features", value)?;
+        let at = value.span().start;
+        let DeValue::Table(table) = value.get_mut() else {
+            self.problem(Some(at), "features must be a table with `columns`".into());
+            return None;
+        };
+        let columns = table.remove("columns");
+        #[derive(Default, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        struct Rest {
+            scaling: Scaling,
+        }
+        let rest: Rest = self.plain("features", Some(value), |_| Vec::new())?;
+        let Some(DeValue::Array(columns)) = columns.map(Spanned::into_inner).filter(|c| c.as_array().is_some_and(|a| !a.is_empty())) else {
+            self.problem(Some(at), "features.columns must list at least one feature".into());
+            return None;
+        };
+        let features: Vec<_> = columns.iter().enumerate().map(|(i, column)| self.feature(i, column)).collect();
+        Some((rest.scaling, features.into_iter().collect::<Option<_>>()?))
+    }
+
+    fn feature(&mut self, index: usize, value: &Value<'_>) -> Option<Box<dyn FeatureConfig>> {
+        let section = format!("features.columns[{index}]");
+        let known: Vec<_> = FEATURES.iter().map(|e| e.name).collect();
+        let (config, table) = self.entry(&section, value, &known, |name, from| {
+            let entry = FEATURES.iter().find(|e| e.name == name).expect("the name is a known one");
+            (entry.parse)(from)
+        })?;
+        self.source.check(&section, &table, config.validate(), self.problems);
+        Some(config)
+    }
+
+    fn required<'t>(&mut self, name: &str, value: Option<Value<'t>>) -> Option<Value<'t>> {
+        if value.is_none() {
+            self.problem(None, format!("section [{name}] is missing"));
+        }
+        value
+    }
+}
+
+fn check_data(data: &DataConfig) -> Vec<String> {
+    let mut problems = Vec::new();
+    if data.dataset.is_empty() {
+        problems.push("dataset is missing: name a manifest of datasets/".into());
+    }
+    for (key, span) in [("train", &data.train), ("test", &data.test)] {
+        if span.is_empty() {
+            problems.push(format!("{key} must be a span [\"from\", \"to\"] with from before to, got {span}"));
+        }
+    }
+    if !data.train.is_empty() && !data.test.is_empty() && data.test.from < data.train.to {
+        problems.push(format!("test must begin at or after the end of train, got {} after {}", data.test, data.train));
+    }
+    problems
+}
+
+fn check_train(train: &TrainConfig) -> Vec<String> {
+    let mut problems = Vec::new();
+    if !(1..=65_536).contains(&train.num_envs) {
+        problems.push(format!("num_envs must lie in 1..=65536, got {}", train.num_envs));
+    }
+    if matches!(train.rollout_len, RolloutLen::Steps(steps) if !(1..=100_000).contains(&steps)) {
+        problems.push(format!("rollout_len must lie in 1..=100000 or be \"episode\", got {}", train.rollout_len));
+    }
+    for (key, value) in [("updates", train.updates), ("checkpoint_every", train.checkpoint_every)] {
+        if value == 0 {
+            problems.push(format!("{key} must be at least 1, got 0"));
+        }
+    }
+    if !(train.reward_scale.is_finite() && train.reward_scale > 0.0) {
+        problems.push(format!("reward_scale must be positive, got {}", train.reward_scale));
+    }
+    problems
+}
+
+fn check_eval(eval: &EvalConfig) -> Vec<String> {
+    match eval.risk_free.is_finite() && eval.risk_free > -1.0 {
+        true => Vec::new(),
+        false => vec![format!("risk_free must be a fraction a year above -1, got {}", eval.risk_free)],
+    }
+}
+
+fn check_runs(runs: &RunsConfig) -> Vec<String> {
+    let mut problems = Vec::new();
+    if !(1..=10_000).contains(&runs.num) {
+        problems.push(format!("num must lie in 1..=10000, got {}", runs.num));
+    }
+    if runs.seed > u64::from(u32::MAX) {
+        problems.push(format!("seed must lie in 0..=4294967295, got {}", runs.seed));
+    }
+    problems
+}

@@ -1,0 +1,124 @@
+//! Numbers as people read them, and text made safe for HTML.
+
+use pavlov_evaluation::{Better, MetricEntry, Unit};
+
+/// A metric's value without its unit, except for the sign of percent.
+pub(super) fn metric(entry: &MetricEntry, value: f64) -> String {
+    match entry.unit {
+        Unit::Fraction | Unit::FractionPerYear => percent(value, entry.better == Better::Higher),
+        Unit::Ratio | Unit::Times | Unit::TimesPerYear => number(value),
+        Unit::Periods | Unit::Count => grouped(value, usize::from(value.fract() != 0.0)),
+        Unit::Days => grouped(value, 1),
+        Unit::Money => grouped(value, if value.abs() < 1000.0 { 2 } else { 0 }),
+    }
+}
+
+/// What stands beside a metric's name: the unit that its cells leave out.
+pub(super) fn unit(entry: &MetricEntry, money: &str) -> String {
+    match entry.unit {
+        Unit::Fraction | Unit::FractionPerYear | Unit::Ratio | Unit::Count => String::new(),
+        Unit::Times | Unit::TimesPerYear => "x net worth".into(),
+        Unit::Periods => "periods".into(),
+        Unit::Days => "days".into(),
+        Unit::Money => money.to_owned(),
+    }
+}
+
+/// `12.3 %`: two decimals below 10, one below 1000, none above.
+pub(super) fn percent(fraction: f64, signed: bool) -> String {
+    let value = 100.0 * fraction;
+    let decimals = match value.abs() {
+        v if v < 9.995 => 2,
+        v if v < 999.95 => 1,
+        _ => 0,
+    };
+    let text = grouped(value, decimals);
+    let plus = if signed && !text.starts_with('-') && text.bytes().any(|b| (b'1'..=b'9').contains(&b)) { "+" } else { "" };
+    format!("{plus}{text} %")
+}
+
+/// A plain number with about three significant digits.
+pub(super) fn number(value: f64) -> String {
+    grouped(value, if value.abs() < 99.995 { 2 } else { 0 })
+}
+
+/// Fixed decimals with thousands apart; powers of ten from 10^12 on; a zero has no sign.
+pub(super) fn grouped(value: f64, decimals: usize) -> String {
+    if value.abs() >= 1e12 {
+        return format!("{value:.2e}");
+    }
+    let text = format!("{:.decimals$}", value.abs());
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let negative = value < 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b));
+    let mut out = String::from(if negative { "-" } else { "" });
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out + rest
+}
+
+/// `1.5M`, `20k`, `300`, `0.05`: short enough for an axis.
+pub(super) fn compact(value: f64) -> String {
+    let (scaled, suffix) = match value.abs() {
+        v if v >= 1e12 => return format!("{value:.0e}"),
+        v if v >= 1e9 => (value / 1e9, "G"),
+        v if v >= 1e6 => (value / 1e6, "M"),
+        v if v >= 1e4 => (value / 1e3, "k"),
+        _ => (value, ""),
+    };
+    // Twelve digits hide what binary fractions add to 0.1 + 0.2.
+    let rounded: f64 = format!("{scaled:.11e}").parse().unwrap_or(scaled);
+    format!("{}{suffix}", if rounded == 0.0 { 0.0 } else { rounded })
+}
+
+/// Text for HTML, also inside quoted attributes.
+pub(super) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A number's text with a minus sign as wide as a plus.
+pub(super) fn typographic(number: &str) -> String {
+    number.replace('-', "\u{2212}").replace(" %", "\u{a0}%")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_about_three_digits_and_group_thousands() {
+        assert_eq!(percent(0.1234, true), "+12.3 %");
+        assert_eq!(percent(-0.012_34, false), "-1.23 %");
+        assert_eq!(percent(51.234, true), "+5,123 %");
+        assert_eq!(percent(-1e-9, true), "0.00 %");
+        assert_eq!(grouped(-1_234_567.891, 1), "-1,234,567.9");
+        assert_eq!(grouped(999.999, 2), "1,000.00");
+        assert_eq!(grouped(3e15, 0), "3.00e15");
+        assert_eq!(number(12.3456), "12.35");
+    }
+
+    #[test]
+    fn axis_numbers_are_short_and_without_binary_dust() {
+        let marks = [0.1 + 0.2, 20_000.0, 1.5e6, -0.0, 300.0].map(compact);
+        assert_eq!(marks, ["0.3", "20k", "1.5M", "0", "300"]);
+    }
+
+    #[test]
+    fn markup_in_a_name_stays_text() {
+        assert_eq!(escape(r#"<b a="x">&'"#), "&lt;b a=&quot;x&quot;&gt;&amp;&#39;");
+    }
+}

@@ -1,0 +1,135 @@
+//! The result table for a terminal.
+
+use super::Report;
+use super::table::{Cell, Column, ResultTable, Row, Span};
+
+/// Widest line, in characters.
+const WIDTH: usize = 100;
+
+/// Renders the test span's result table as aligned text of at most 100 columns, with the verdict below.
+///
+/// Baselines that do not fit beside the agent continue in a further block. `*` marks the best number of a row.
+pub fn result_table(report: &Report) -> String {
+    let table = ResultTable::new(report, Span::Test);
+    let cells: Vec<Vec<String>> = table.rows.iter().map(|row| row.cells.iter().map(cell_text).collect()).collect();
+    let labels: Vec<String> = table.rows.iter().map(label).collect();
+    let label_width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..table.columns.len()).map(|c| column_width(&table.columns[c], &cells, c)).collect();
+    let mut out = format!("{}: test span, agent = mean of {} seed(s) [95 % interval]\n", report.subject.name, report.runs.len());
+    for block in blocks(&widths, WIDTH - label_width) {
+        out.push('\n');
+        let heads: Vec<String> = block.clone().map(|c| fit(&table.columns[c].name, widths[c])).collect();
+        out.push_str(&line("", label_width, &heads, &widths[block.clone()]));
+        for (label, row) in labels.iter().zip(&cells) {
+            out.push_str(&line(label, label_width, &row[block.clone()], &widths[block.clone()]));
+        }
+    }
+    out.push_str("\n* best number of the row; - undefined\n\n");
+    for line in std::iter::once(report.verdict.headline.to_uppercase()).chain(wrap(&report.verdict.text(), WIDTH)) {
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
+/// Widest heading before it is cut.
+const HEAD: usize = 24;
+
+fn column_width(column: &Column, cells: &[Vec<String>], c: usize) -> usize {
+    let widest = cells.iter().map(|row| row[c].chars().count()).max().unwrap_or(0);
+    widest.max(column.name.chars().count().min(HEAD))
+}
+
+fn fit(name: &str, width: usize) -> String {
+    match name.chars().count() > width {
+        true => name.chars().take(width - 1).chain(['~']).collect(),
+        false => name.to_owned(),
+    }
+}
+
+fn label(row: &Row) -> String {
+    match row.unit.as_str() {
+        "" => row.entry.label.to_owned(),
+        unit => format!("{}, {unit}", row.entry.label),
+    }
+}
+
+fn cell_text(cell: &Cell) -> String {
+    let interval = cell.interval.as_ref().map_or(String::new(), |interval| format!(" [{interval}]"));
+    format!("{}{interval}{}", cell.text, if cell.best { "*" } else { " " })
+}
+
+/// Ranges of columns that fit into `room`, two spaces before each; a column that is wider stands alone.
+fn blocks(widths: &[usize], room: usize) -> Vec<std::ops::Range<usize>> {
+    let mut blocks = Vec::new();
+    let (mut start, mut used) = (0, 0);
+    for (c, width) in widths.iter().enumerate() {
+        if c > start && used + width + 2 > room {
+            blocks.push(start..c);
+            (start, used) = (c, 0);
+        }
+        used += width + 2;
+    }
+    blocks.push(start..widths.len());
+    blocks
+}
+
+fn line(label: &str, label_width: usize, cells: &[String], widths: &[usize]) -> String {
+    let mut line = format!("{label:<label_width$}");
+    for (cell, width) in cells.iter().zip(widths) {
+        line.push_str(&format!("  {cell:>width$}"));
+    }
+    line.truncate(line.trim_end().len());
+    line + "\n"
+}
+
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().filter(|line| line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width);
+        match last {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::sample;
+    use super::*;
+
+    #[test]
+    fn no_line_is_wider_than_a_hundred_columns_and_nothing_is_lost() {
+        for seeds in [1, 5] {
+            let (report, _) = sample(seeds);
+            let text = result_table(&report);
+            assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+            let table = ResultTable::new(&report, Span::Test);
+            assert!(table.columns.iter().all(|column| text.contains(&column.name)));
+            assert!(table.rows.iter().flat_map(|row| &row.cells).all(|cell| text.contains(&cell_text(cell).trim_end().to_owned())));
+        }
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let text = result_table(&sample(3).0);
+        let block: Vec<&str> = text.split("\n\n").nth(1).unwrap().lines().collect();
+        let end = block[0].find("agent").unwrap() + "agent".len();
+        assert!(block[1..].iter().all(|line| line.is_char_boundary(end) && !line[..end].ends_with(|c: char| c == '[')));
+        assert!(block[1].starts_with("Return") && block[4].starts_with("Sharpe ratio"));
+    }
+
+    #[test]
+    fn the_verdict_stands_below_the_table() {
+        let (report, _) = sample(5);
+        let text = result_table(&report);
+        let (_, below) = text.split_once(&report.verdict.headline.to_uppercase()).unwrap();
+        assert_eq!(below.split_whitespace().collect::<Vec<_>>().join(" "), report.verdict.text());
+    }
+}

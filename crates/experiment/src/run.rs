@@ -1,0 +1,138 @@
+//! The pipeline on one screen: plan, data, world, training, judgement, files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pavlov_agents::Device;
+use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset};
+use pavlov_store::{OsDisk, RunFolder};
+use rayon::prelude::*;
+
+use crate::error::ExperimentError;
+use crate::hooks::Hooks;
+use crate::judge;
+use crate::plan::Plan;
+use crate::report::Report;
+use crate::timing::Timing;
+use crate::train::{self, Stop, Trained};
+use crate::world::{self, World};
+
+/// Where things are and how fast they run; nothing here changes a result.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folder with the dataset manifests.
+    pub datasets_dir: PathBuf,
+    /// Folder of the bar cache.
+    pub cache_dir: PathBuf,
+    /// Folder with the user's market files.
+    pub data_dir: Option<PathBuf>,
+    /// Runs trained side by side.
+    pub threads: usize,
+    /// Where tensors live.
+    pub device: Device,
+    /// Commit of the code, for `timing.json`.
+    pub git_commit: Option<String>,
+}
+
+/// A run folder with all that is needed to work on it.
+struct Workplace<'a> {
+    folder: RunFolder,
+    plan: Plan,
+    world: World,
+    options: &'a Options,
+    hooks: &'a Hooks<'a>,
+}
+
+/// Trains and judges a config in the new run folder `out`.
+///
+/// # Errors
+/// [`ExperimentError`]; before the training begins nothing is written.
+pub fn run(config: &Path, overrides: &[String], out: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report, ExperimentError> {
+    let mut plan = Plan::parse(config, &read(config)?, overrides)?;
+    let path = options.datasets_dir.join(format!("{}.toml", plan.data.dataset));
+    let manifest = plan.manifest.insert(read(&path)?);
+    let dataset = load(manifest, &path, options)?;
+    let world = world::build(&plan, &dataset)?;
+    train::check_agent(&plan, &world, &options.device)?;
+    let folder = RunFolder::create(Arc::new(OsDisk), out)?;
+    pavlov_store::write_atomic(&**folder.disk(), &folder.plan(), plan.to_text().as_bytes())?;
+    Workplace { folder, plan, world, options, hooks }.finish()
+}
+
+/// Goes on with an interrupted run, bit for bit as if it had not stopped.
+///
+/// # Errors
+/// [`ExperimentError`].
+pub fn resume(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report, ExperimentError> {
+    open(run, options, hooks)?.finish()
+}
+
+/// Writes tables and report of a trained run anew.
+///
+/// # Errors
+/// [`ExperimentError::Unfinished`] if a seed is not trained to its end.
+pub fn report(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report, ExperimentError> {
+    let place = open(run, options, hooks)?;
+    let trained = place.each_seed(|seed| {
+        let folder = place.folder.seed(seed);
+        let loaded = train::load_trained(&place.plan, &place.world, seed, &options.device, place.folder.disk(), &folder, hooks)?;
+        loaded.ok_or_else(|| ExperimentError::Unfinished { seed, run: run.to_owned() })
+    })?;
+    judge::judge(&place.folder, &place.plan, &place.world, &trained)
+}
+
+fn open<'a>(run: &Path, options: &'a Options, hooks: &'a Hooks<'a>) -> Result<Workplace<'a>, ExperimentError> {
+    let folder = RunFolder::open(Arc::new(OsDisk), run)?;
+    let path = folder.plan();
+    let mut plan = Plan::parse(&path, &read(&path)?, &[])?;
+    let dataset = load(plan.manifest.get_or_insert_default(), &path, options)?;
+    let world = world::build(&plan, &dataset)?;
+    Ok(Workplace { folder, plan, world, options, hooks })
+}
+
+impl Workplace<'_> {
+    fn finish(&self) -> Result<Report, ExperimentError> {
+        let begun = (self.hooks.clock)();
+        let trained = self.each_seed(|seed| {
+            let begun = (self.hooks.clock)();
+            let folder = self.folder.seed(seed);
+            train::train(&self.plan, &self.world, seed, &self.options.device, self.folder.disk(), &folder, self.hooks)
+                .map(|(trained, steps)| (trained, steps, (self.hooks.clock)() - begun))
+                .map_err(|stop| match stop {
+                    Stop::Asked => ExperimentError::Interrupted { run: self.folder.root().to_owned() },
+                    Stop::Failed(error) => error,
+                })
+        })?;
+        let mut timing = Timing::new(self.options);
+        let trained: Vec<Trained> = trained.into_iter().map(|(t, steps, seconds)| { timing.add(t.seed, steps, seconds); t }).collect();
+        let report = judge::judge(&self.folder, &self.plan, &self.world, &trained)?;
+        timing.seconds = (self.hooks.clock)() - begun;
+        pavlov_store::write_atomic(&**self.folder.disk(), &self.folder.timing(), timing.to_json().as_bytes())?;
+        Ok(report)
+    }
+
+    /// Runs `work` for every seed, side by side; results in the order of the seeds.
+    fn each_seed<T: Send>(&self, work: impl Fn(u64) -> Result<T, ExperimentError> + Sync) -> Result<Vec<T>, ExperimentError> {
+        let threads = self.options.threads;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|e| ExperimentError::Threads { threads, reason: e.to_string() })?;
+        let seeds: Vec<u64> = self.plan.seeds().collect();
+        // Every seed is brought to its stop before an error is returned, so that all of them are saved.
+        let results: Vec<Result<T, ExperimentError>> = pool.install(|| seeds.into_par_iter().with_max_len(1).map(work).collect());
+        results.into_iter().collect()
+    }
+}
+
+fn read(path: &Path) -> Result<String, ExperimentError> {
+    std::fs::read_to_string(path).map_err(|source| ExperimentError::Read { path: path.to_owned(), source })
+}
+
+fn load(manifest: &str, path: &Path, options: &Options) -> Result<Dataset, ExperimentError> {
+    let manifest = Manifest::parse(manifest, path)?;
+    let sources = Sources {
+        disk: Arc::new(OsDisk),
+        cache_dir: Some(options.cache_dir.clone()),
+        data_dir: options.data_dir.clone(),
+    };
+    Ok(load_dataset(&manifest, &sources)?)
+}

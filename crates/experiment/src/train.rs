@@ -1,0 +1,339 @@
+//! One training run: the loop that every agent shares, with checkpoints between updates.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pavlov_agents::{Agent, AgentContext, AgentError, Device};
+use pavlov_rl_core::{
+    ActMode, ActionBatch, BatchEnv, Checkpoint, Decisions, Experience, Memory, Outcomes, Rng, RngTree, Snapshot, Status,
+    StepBatch, UpdateStats,
+};
+use pavlov_store::{CheckpointStore, Disk, Hash, SeedFolder};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::error::ExperimentError;
+use crate::hooks::{Event, Hooks};
+use crate::plan::Plan;
+use crate::world::World;
+
+/// What a finished training leaves behind.
+pub struct Trained {
+    /// Seed of the run.
+    pub seed: u64,
+    /// The agent with its final weights.
+    pub agent: Box<dyn Agent>,
+    /// Environment steps of the whole training.
+    pub env_steps: u64,
+    /// Updates of the whole training.
+    pub updates: u64,
+    /// Hash of the final checkpoint.
+    pub checkpoint: Hash,
+}
+
+/// Why a training stopped early.
+pub enum Stop {
+    /// The user asked for it; the last update is saved.
+    Asked,
+    /// It failed.
+    Failed(ExperimentError),
+}
+
+impl<E: Into<ExperimentError>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Everything of the loop that a checkpoint holds besides agent and environments.
+#[derive(Serialize, Deserialize)]
+struct Progress {
+    update: u64,
+    env_steps: u64,
+    memory: Memory,
+    policy_rng: Rng,
+    update_rng: Rng,
+    /// Reward of each running episode so far.
+    episode_rewards: Vec<f64>,
+    /// Length of the metrics log that belongs to this checkpoint.
+    log_len: u64,
+}
+
+/// Trains one seed to its end, from its last checkpoint if it has one; also the environment steps taken here.
+///
+/// # Errors
+/// [`Stop::Asked`] after saving, or [`Stop::Failed`].
+pub fn train(
+    plan: &Plan,
+    world: &World,
+    seed: u64,
+    device: &Device,
+    disk: &Arc<dyn Disk>,
+    folder: &SeedFolder,
+    hooks: &Hooks<'_>,
+) -> Result<(Trained, u64), Stop> {
+    let mut run = Run::new(plan, world, seed, device, disk, folder)?;
+    let mut saved = run.resume(hooks)?;
+    let begun = run.progress.env_steps;
+    (hooks.progress)(Event::Started { seed, update: run.progress.update, updates: plan.train.updates });
+    while run.progress.update < plan.train.updates {
+        let episode_profit = run.until_update()?;
+        let Progress { update, env_steps, .. } = run.progress;
+        (hooks.progress)(Event::Updated { seed, update, env_steps: env_steps - begun, episode_profit });
+        let stop = hooks.stop.load(Ordering::Relaxed);
+        if stop || update == plan.train.updates || update.is_multiple_of(plan.train.checkpoint_every) {
+            saved = Some(run.save()?);
+        }
+        if stop && update < plan.train.updates {
+            return Err(Stop::Asked);
+        }
+    }
+    (hooks.progress)(Event::Finished { seed });
+    let Progress { update, env_steps, .. } = run.progress;
+    let checkpoint = saved.expect("a plan has at least one update, and the last one is saved");
+    Ok((Trained { seed, agent: run.agent, env_steps, updates: update, checkpoint }, env_steps - begun))
+}
+
+/// Builds the agent once, so that a plan it refuses is found before anything is written.
+///
+/// # Errors
+/// [`ExperimentError::Agent`].
+pub fn check_agent(plan: &Plan, world: &World, device: &Device) -> Result<(), ExperimentError> {
+    build_agent(plan, world, plan.runs.seed, device).map(drop)
+}
+
+fn build_agent(plan: &Plan, world: &World, seed: u64, device: &Device) -> Result<Box<dyn Agent>, ExperimentError> {
+    let context = AgentContext {
+        spec: world.training.spec(),
+        num_envs: plan.train.num_envs,
+        rollout_len: plan.train.rollout_len,
+        updates: plan.train.updates,
+        device: device.clone(),
+    };
+    plan.agent.build(&context, &RngTree::new(seed)).map_err(|source| ExperimentError::Agent { seed, source })
+}
+
+/// Takes up a finished training from its final checkpoint.
+///
+/// # Errors
+/// [`ExperimentError::Unfinished`] if there is none.
+pub fn load_trained(
+    plan: &Plan,
+    world: &World,
+    seed: u64,
+    device: &Device,
+    disk: &Arc<dyn Disk>,
+    folder: &SeedFolder,
+    hooks: &Hooks<'_>,
+) -> Result<Option<Trained>, ExperimentError> {
+    let mut run = Run::new(plan, world, seed, device, disk, folder)?;
+    let saved = run.resume(hooks)?;
+    let Progress { update, env_steps, .. } = run.progress;
+    Ok(saved.filter(|_| update == plan.train.updates).map(|checkpoint| Trained {
+        seed,
+        agent: run.agent,
+        env_steps,
+        updates: update,
+        checkpoint,
+    }))
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    world: &'a World,
+    seed: u64,
+    folder: &'a SeedFolder,
+    disk: &'a Arc<dyn Disk>,
+    checkpoints: CheckpointStore,
+    agent: Box<dyn Agent>,
+    env: Box<dyn BatchEnv>,
+    progress: Progress,
+    /// Lines of the metrics log since the last checkpoint.
+    lines: Vec<u8>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        plan: &'a Plan,
+        world: &'a World,
+        seed: u64,
+        device: &Device,
+        disk: &'a Arc<dyn Disk>,
+        folder: &'a SeedFolder,
+    ) -> Result<Self, ExperimentError> {
+        let rng = RngTree::new(seed);
+        let num_envs = plan.train.num_envs;
+        let agent = build_agent(plan, world, seed, device)?;
+        let progress = Progress {
+            update: 0,
+            env_steps: 0,
+            memory: agent.memory(num_envs),
+            policy_rng: rng.stream("policy", 0),
+            update_rng: rng.stream("shuffle", 0),
+            episode_rewards: vec![0.0; num_envs],
+            log_len: 0,
+        };
+        Ok(Self {
+            plan,
+            world,
+            seed,
+            folder,
+            disk,
+            checkpoints: CheckpointStore::open(disk.clone(), folder.checkpoints())?,
+            agent,
+            env: world.training.batch(0..num_envs as u64, &rng),
+            progress,
+            lines: Vec::new(),
+        })
+    }
+
+    fn agent_error(&self, source: AgentError) -> ExperimentError {
+        ExperimentError::Agent { seed: self.seed, source }
+    }
+
+    /// Takes up the newest checkpoint that verifies; its hash.
+    fn resume(&mut self, hooks: &Hooks<'_>) -> Result<Option<Hash>, ExperimentError> {
+        let latest = self.checkpoints.latest()?;
+        for path in &latest.damaged {
+            (hooks.progress)(Event::Note(&format!("{} is damaged and was passed over", path.display())));
+        }
+        let Some(stored) = latest.checkpoint else { return Ok(None) };
+        let seed = self.seed;
+        let decode = |e| ExperimentError::checkpoint(seed, e);
+        let checkpoint = Checkpoint::from_bytes(&stored.bytes).map_err(decode)?;
+        let identity: Identity = checkpoint.value("identity").map_err(decode)?;
+        identity.check(&Identity::of(self.plan, self.world)).map_err(|reason| ExperimentError::Checkpoint { seed, reason })?;
+        self.progress = checkpoint.value("progress").map_err(decode)?;
+        self.env
+            .restore(checkpoint.bytes("env").map_err(decode)?)
+            .map_err(|e| ExperimentError::state(seed, e))?;
+        self.agent.restore(&checkpoint).map_err(|e| self.agent_error(e))?;
+        Ok(Some(stored.hash))
+    }
+
+    /// Makes everything up to the last update durable: first the log, then the checkpoint that names its length.
+    fn save(&mut self) -> Result<Hash, ExperimentError> {
+        let log = self.folder.metrics();
+        pavlov_store::append_durable(&**self.disk, &log, self.progress.log_len, &self.lines)?;
+        self.progress.log_len += self.lines.len() as u64;
+        self.lines.clear();
+        let mut checkpoint = Checkpoint::default();
+        self.agent.save(&mut checkpoint).map_err(|e| self.agent_error(e))?;
+        checkpoint.put_bytes("env", self.env.save());
+        checkpoint.put_value("progress", &self.progress);
+        checkpoint.put_value("scaler", &self.world.scaler);
+        checkpoint.put_value("identity", &Identity::of(self.plan, self.world));
+        Ok(self.checkpoints.save(self.progress.update, &checkpoint.to_bytes())?)
+    }
+
+    /// Steps until the agent has learnt once; mean profit of the episodes that ended.
+    fn until_update(&mut self) -> Result<Option<f64>, ExperimentError> {
+        let n = self.env.len();
+        let mut decisions = Decisions::new(&self.env.spec().action, n);
+        let mut twins = decisions.actions.clone();
+        let (mut outcomes, mut before, mut memory_before) = (Outcomes::default(), Snapshot::default(), Memory::default());
+        let mut rewards = vec![0.0; n];
+        let mut tally = Tally::default();
+        loop {
+            let Progress { memory, policy_rng, .. } = &mut self.progress;
+            let seen = self.env.observations();
+            before.copy_from(seen);
+            memory_before.copy_from(memory);
+            let acted = self.agent.act(seen, memory, ActMode::Sample, policy_rng, &mut decisions);
+            acted.map_err(|e| self.agent_error(e))?;
+            let mirrored = self.agent.mirror(&decisions, &mut twins);
+            if mirrored {
+                self.env.peek(&twins, &mut outcomes);
+            }
+            let after = self.env.step(&decisions.actions);
+            tally.step(&decisions.actions, after, &mut self.progress.episode_rewards);
+            for (scaled, reward) in rewards.iter_mut().zip(after.rewards) {
+                *scaled = reward * self.plan.train.reward_scale;
+            }
+            let step = Experience {
+                before: &before,
+                memory_before: &memory_before,
+                decisions: &decisions,
+                memory_after: &self.progress.memory,
+                mirrored: mirrored.then_some((&twins, &outcomes)),
+                after: StepBatch { rewards: &rewards, ..after },
+            };
+            let observed = self.agent.observe(step);
+            self.progress.memory.forget_ended(after.statuses);
+            observed.map_err(|source| ExperimentError::Agent { seed: self.seed, source })?;
+            self.progress.env_steps += n as u64;
+            let update = self.agent.update(&mut self.progress.update_rng);
+            if let Some(stats) = update.map_err(|e| self.agent_error(e))? {
+                self.progress.update += 1;
+                self.log(&tally, &stats);
+                return Ok(tally.mean_profit());
+            }
+        }
+    }
+
+    fn log(&mut self, tally: &Tally, stats: &UpdateStats) {
+        let mut line = Map::new();
+        line.insert("update".into(), self.progress.update.into());
+        line.insert("env_steps".into(), self.progress.env_steps.into());
+        line.insert("episodes".into(), tally.profits.len().into());
+        line.insert("episode_profit".into(), json!(tally.mean_profit()));
+        let total = tally.actions.iter().sum::<u64>().max(1) as f64;
+        let share = tally.actions.iter().map(|n| *n as f64 / total).collect::<Vec<_>>();
+        line.insert("action_share".into(), json!(share));
+        line.extend(stats.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+        self.lines.extend_from_slice(Value::Object(line).to_string().as_bytes());
+        self.lines.push(b'\n');
+    }
+}
+
+/// What happened between two updates.
+#[derive(Default)]
+struct Tally {
+    profits: Vec<f64>,
+    actions: Vec<u64>,
+}
+
+impl Tally {
+    fn step(&mut self, actions: &ActionBatch, after: StepBatch<'_>, running: &mut [f64]) {
+        if let ActionBatch::Discrete(choices) = actions {
+            for &choice in choices {
+                self.actions.resize(self.actions.len().max(choice as usize + 1), 0);
+                self.actions[choice as usize] += 1;
+            }
+        }
+        for ((sum, reward), status) in running.iter_mut().zip(after.rewards).zip(after.statuses) {
+            *sum += reward;
+            if *status != Status::Running {
+                self.profits.push(std::mem::take(sum));
+            }
+        }
+    }
+
+    fn mean_profit(&self) -> Option<f64> {
+        (!self.profits.is_empty()).then(|| self.profits.iter().sum::<f64>() / self.profits.len() as f64)
+    }
+}
+
+/// What a checkpoint belongs to.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Identity {
+    config_hash: String,
+    data_hashes: Vec<(String, String)>,
+}
+
+impl Identity {
+    fn of(plan: &Plan, world: &World) -> Self {
+        let data_hashes = world.data_hashes.iter().map(|(name, hash)| (name.clone(), hash.clone())).collect();
+        Self { config_hash: plan.config_hash().to_string(), data_hashes }
+    }
+
+    fn check(&self, now: &Self) -> Result<(), String> {
+        if self.config_hash != now.config_hash {
+            return Err(format!("its config has hash {}, the plan {}", self.config_hash, now.config_hash));
+        }
+        if self.data_hashes != now.data_hashes {
+            return Err(format!("it was trained on {:?}, the data now are {:?}", self.data_hashes, now.data_hashes));
+        }
+        Ok(())
+    }
+}

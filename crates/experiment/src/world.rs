@@ -1,0 +1,89 @@
+//! From bars to markets to act in: features, scaler, spans, environments.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use pavlov_envs::{BatchFactory, EpisodeMode};
+use pavlov_features::FittedScaler;
+use pavlov_market_data::Dataset;
+use pavlov_rl_core::{Market, Segment};
+
+use crate::error::ExperimentError;
+use crate::plan::Plan;
+use crate::span::Span;
+
+/// Everything that agents and baselines play in.
+pub struct World {
+    /// Features and prices up to the end of the test span.
+    pub market: Arc<Market>,
+    /// Scaling fitted on the training rows; part of the trained artefact.
+    pub scaler: FittedScaler,
+    /// Sampled episodes of the training span.
+    pub training: Box<dyn BatchFactory>,
+    /// The training span as one episode.
+    pub train_span: Box<dyn BatchFactory>,
+    /// The test span as one episode.
+    pub test_span: Box<dyn BatchFactory>,
+    /// Segment of the training span.
+    pub train: Segment,
+    /// Segment of the test span; windows may read the bars before it.
+    pub test: Segment,
+    /// Hash of the bars by dataset name.
+    pub data_hashes: BTreeMap<String, String>,
+}
+
+/// Computes the features, fits the scaler on the training rows and builds the environments.
+///
+/// Bars behind the test span are dropped first, so nothing can see them.
+///
+/// # Errors
+/// [`ExperimentError`] if a span holds too few bars, a feature is not finite or the environment refuses the data.
+pub fn build(plan: &Plan, dataset: &Dataset) -> Result<World, ExperimentError> {
+    let bars = &dataset.bars;
+    let train_rows = bars.opening_between(plan.data.train.from, plan.data.train.to);
+    let test_rows = bars.opening_between(plan.data.test.from, plan.data.test.to);
+    let bars = bars.slice(0..test_rows.end);
+    let warm_up = plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0);
+    let window = plan.environment.window();
+    let start = train_rows.start.max(warm_up);
+    let train = segment(plan, dataset, ("train", plan.data.train), start, (start + window - 1)..train_rows.end)?;
+    let first = test_rows.start.max(start + window - 1);
+    let test = segment(plan, dataset, ("test", plan.data.test), start, first..test_rows.end)?;
+    let table = pavlov_features::fold(&bars, &plan.features)?;
+    let scaler = FittedScaler::fit(plan.scaling, &table, start..train_rows.end);
+    let market = Arc::new(pavlov_features::market(&bars, &table, &scaler, vec![train, test])?);
+    let build = |segment, mode| plan.environment.build(market.clone(), segment, mode);
+    Ok(World {
+        training: build(train, EpisodeMode::Sampled)?,
+        train_span: build(train, EpisodeMode::Whole)?,
+        test_span: build(test, EpisodeMode::Whole)?,
+        scaler,
+        train,
+        test,
+        data_hashes: BTreeMap::from([(plan.data.dataset.clone(), dataset.hash.to_string())]),
+        market,
+    })
+}
+
+fn segment(
+    plan: &Plan,
+    dataset: &Dataset,
+    (key, span): (&'static str, Span),
+    start: usize,
+    decisions: Range<usize>,
+) -> Result<Segment, ExperimentError> {
+    const NEEDED: usize = 3;
+    let bars = decisions.len();
+    if bars < NEEDED {
+        let times = dataset.bars.times();
+        let interval = dataset.bars.interval_ns();
+        let available = match (times.first(), times.last()) {
+            (Some(first), Some(last)) => Span { from: first - interval, to: *last },
+            _ => Span::default(),
+        };
+        let dataset = plan.data.dataset.clone();
+        return Err(ExperimentError::Span { key, span, dataset, bars, needed: NEEDED, available });
+    }
+    Ok(Segment { start: start as u32, first: decisions.start as u32, end: decisions.end as u32 })
+}

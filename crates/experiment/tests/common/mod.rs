@@ -1,0 +1,84 @@
+//! A small experiment on a generated market, and a folder to run it in.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use pavlov_experiment::{Device, ExperimentError, Hooks, Options, report::Report, run};
+use pavlov_store::Hash;
+
+/// Six updates a second on any machine: small nets, few environments, a checkpoint at every other update.
+pub const CONFIG: &str = r#"
+name = "tiny"
+[data]
+dataset = "synthetic-hourly"
+train = ["2020-01-01", "2020-02-01"]
+test = ["2020-02-01", "2020-02-15"]
+[features]
+columns = [{ name = "relative_change", of = "close" }, { name = "relative_change", of = "volume", clip = 100.0 }]
+[environment]
+name = "bitcoin"
+sample_len = 40
+[agent]
+name = "lstm_ppo"
+fc = 8
+hidden = 8
+[train]
+num_envs = 4
+rollout_len = 32
+updates = 12
+checkpoint_every = 2
+reward_scale = 0.01
+[runs]
+num = 2
+"#;
+
+pub fn datasets() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets")
+}
+
+pub fn options(place: &Path, threads: usize) -> Options {
+    Options {
+        datasets_dir: datasets(),
+        cache_dir: place.join("cache"),
+        data_dir: None,
+        threads,
+        device: Device::Cpu,
+        git_commit: None,
+    }
+}
+
+pub fn with_hooks<T>(work: impl FnOnce(&Hooks<'_>) -> T) -> T {
+    let stop = AtomicBool::new(false);
+    work(&Hooks { clock: &|| 0.0, progress: &|_| {}, stop: &stop })
+}
+
+/// Runs `config` into `<place>/<name>`.
+pub fn experiment(place: &Path, name: &str, config: &str, threads: usize) -> Result<Report, ExperimentError> {
+    let file = place.join(format!("{name}.toml"));
+    pavlov_store::write_atomic(&pavlov_store::OsDisk, &file, config.as_bytes()).unwrap();
+    with_hooks(|hooks| run::run(&file, &[], &place.join(name), &options(place, threads), hooks))
+}
+
+/// Hash of every file of a run that must not depend on anything but config, seed and data.
+///
+/// Of the checkpoints only the final one counts: which earlier one is still there depends on where a run was stopped.
+pub fn fingerprint(run: &Path) -> Vec<(String, String)> {
+    let mut files = vec![run.join("report.json"), run.join("report.html")];
+    for seed in sorted(&run.join("runs")) {
+        files.extend(["metrics.jsonl", "done.json", "equity.parquet", "fills.parquet"].map(|name| seed.join(name)));
+        files.extend(sorted(&seed.join("checkpoints")).pop());
+    }
+    let hash = |file: PathBuf| {
+        let bytes = std::fs::read(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        (file.strip_prefix(run).unwrap().display().to_string(), Hash::of(&bytes).to_string())
+    };
+    files.into_iter().map(hash).collect()
+}
+
+pub fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}

@@ -1,0 +1,293 @@
+//! Everything that can go wrong between a source of bars and validated bars.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use pavlov_store::{Hash, StoreError};
+
+use crate::time::write_time;
+
+/// What went wrong with which file, line, column and bar.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MarketDataError {
+    /// A dataset manifest says something that cannot be.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: usize,
+        /// Column, counted from 1.
+        column: usize,
+        /// What is wrong, and the cure where there is one.
+        message: String,
+    },
+    /// No manifest has the asked name or file.
+    #[error("no dataset manifest fits {asked}; known are {}; add one or name it with --manifest", known.join(", "))]
+    UnknownDataset {
+        /// The name or file asked for.
+        asked: String,
+        /// The names and files of the manifests there are.
+        known: Vec<String>,
+    },
+    /// The columns of bars have different lengths.
+    #[error("{symbol}: column {column} has {got} rows, expected {expected} as in times")]
+    ColumnLength {
+        /// The symbol.
+        symbol: String,
+        /// The column.
+        column: &'static str,
+        /// Rows in `times`.
+        expected: usize,
+        /// Rows in the column.
+        got: usize,
+    },
+    /// A bar size is not positive.
+    #[error("{symbol}: a bar of {got} ns cannot be; the interval must be positive")]
+    Interval {
+        /// The symbol.
+        symbol: String,
+        /// Nanoseconds.
+        got: i64,
+    },
+    /// A value breaks a rule of bars.
+    #[error("{place}, column {column}, bar closing at {}: {fault}", write_time(*time))]
+    Bar {
+        /// Where the bar stands.
+        place: Place,
+        /// The column.
+        column: &'static str,
+        /// Close stamp, UTC ns.
+        time: i64,
+        /// The broken rule.
+        fault: BarFault,
+    },
+    /// A row of a CSV file cannot be split into fields.
+    #[error("{}, line {line}: {problem}", path.display())]
+    CsvRow {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// What is wrong, and the cure.
+        problem: String,
+    },
+    /// A column named in the manifest is not in the file exactly once.
+    #[error(
+        "{}, line {line}: column {column:?} is there {times} times in the header {found:?}, expected once; \
+         check file.columns, file.delimiter and file.skip_lines of the manifest", path.display()
+    )]
+    CsvColumn {
+        /// The file.
+        path: PathBuf,
+        /// Line of the header.
+        line: u64,
+        /// The column looked for.
+        column: String,
+        /// How often it is there.
+        times: usize,
+        /// The header.
+        found: Vec<String>,
+    },
+    /// A field is no number or no time.
+    #[error("{}, line {line}, column {column:?}: {got:?} is not {expected}", path.display())]
+    CsvField {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// The column as the file names it.
+        column: String,
+        /// The field.
+        got: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// A row stands against the order that the manifest states.
+    #[error(
+        "{}, line {line}: the row of {} stands behind that of {}, against file.order; \
+         set file.order, or file.misplaced = \"sort\" or \"drop\"", path.display(), write_time(*time), write_time(*previous)
+    )]
+    CsvOrder {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+        /// Its stamp, UTC ns.
+        time: i64,
+        /// The stamp it should not stand behind.
+        previous: i64,
+    },
+    /// Two rows have one stamp.
+    #[error(
+        "{}, line {line}: the stamp {} is already on line {first_line} with {} values; \
+         set file.repeats = \"keep_first_if_equal\" or \"keep_first\"", path.display(), write_time(*time), if *equal { "equal" } else { "other" }
+    )]
+    CsvRepeat {
+        /// The file.
+        path: PathBuf,
+        /// Line of the later row, counted from 1.
+        line: u64,
+        /// Line of the earlier row.
+        first_line: u64,
+        /// The stamp, UTC ns.
+        time: i64,
+        /// Whether both rows have the same values.
+        equal: bool,
+    },
+    /// A source gave no bars.
+    #[error("{origin} holds no bars of {dataset}{}; check the source and the span of the manifest", if *rows == 0 { String::new() } else { format!(" inside its span ({rows} outside)") })]
+    Empty {
+        /// The dataset.
+        dataset: String,
+        /// The source.
+        origin: String,
+        /// Rows that it had outside the span.
+        rows: usize,
+    },
+    /// No source of a dataset can be reached.
+    #[error("dataset {dataset} is not available: {}; {cure}", tried.join("; "))]
+    Unavailable {
+        /// The dataset.
+        dataset: String,
+        /// What was tried and why it failed.
+        tried: Vec<String>,
+        /// What helps.
+        cure: String,
+    },
+    /// The bars are not those that the manifest promises.
+    #[error(
+        "dataset {dataset}: {origin} has content hash {got}, the manifest expects {expected}; \
+         fetch the right file, or update expected_hash if the new content is meant"
+    )]
+    WrongContent {
+        /// The dataset.
+        dataset: String,
+        /// The source.
+        origin: String,
+        /// The hash in the manifest.
+        expected: Hash,
+        /// The hash of the bars.
+        got: Hash,
+    },
+    /// A file of the cache is not what was written.
+    #[error("cache file {}: {problem}; delete its folder and load or import the dataset again", path.display())]
+    CacheDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The cache holds bars that another version of the manifest made.
+    #[error("cache file {}: {problem}; load or import the dataset again", path.display())]
+    CacheStale {
+        /// The cache manifest.
+        path: PathBuf,
+        /// What differs.
+        problem: String,
+    },
+    /// Another process is writing the same dataset.
+    #[error("cache folder {} is being written by another process: wait until it ends", dir.display())]
+    CacheBusy {
+        /// The dataset's folder.
+        dir: PathBuf,
+    },
+    /// Bars cannot be encoded.
+    #[error("cannot encode the bars of {dataset}")]
+    Encode {
+        /// The dataset.
+        dataset: String,
+        /// The encoder's answer.
+        source: parquet::errors::ParquetError,
+    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl MarketDataError {
+    /// Whether data is missing, as against wrong: no source could be reached, or a file could not be read.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, MarketDataError::Unavailable { .. } | MarketDataError::Store(_))
+    }
+
+    /// Whether the dataset manifest is at fault.
+    pub fn is_bad_manifest(&self) -> bool {
+        matches!(self, MarketDataError::Manifest { .. } | MarketDataError::UnknownDataset { .. })
+    }
+
+    pub(crate) fn damaged(path: &Path, problem: impl fmt::Display) -> Self {
+        MarketDataError::CacheDamaged { path: path.to_owned(), problem: problem.to_string() }
+    }
+}
+
+/// Where a bar stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A row, counted from 0, of a symbol's or a file's bars.
+    Row {
+        /// Symbol or file.
+        of: String,
+        /// The row.
+        row: usize,
+    },
+    /// A line of a text file.
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: u64,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Row { of, row } => write!(f, "{of}, row {row}"),
+            Place::Line { path, line } => write!(f, "{}, line {line}", path.display()),
+        }
+    }
+}
+
+/// The rule of bars that a value breaks.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BarFault {
+    /// NaN or infinite.
+    #[error("{got} is not a finite number; correct the source")]
+    NotFinite {
+        /// The value.
+        got: f64,
+    },
+    /// The stamp is not behind the previous one.
+    #[error("the stamp does not rise, the previous bar closes at {}; correct the source", write_time(*previous))]
+    NotRising {
+        /// The previous close stamp, UTC ns.
+        previous: i64,
+    },
+    /// A price is zero or negative.
+    #[error("{got} is not a positive price; correct the source or set bars.non_positive = \"keep\"")]
+    NotPositive {
+        /// The value.
+        got: f64,
+    },
+    /// A high or low does not enclose another price.
+    #[error("{got} is {side} the {other} {bound}; correct the source or set bars.inconsistent = \"keep\"")]
+    Beyond {
+        /// The value.
+        got: f64,
+        /// `below` for a high, `above` for a low.
+        side: &'static str,
+        /// The column it should enclose.
+        other: &'static str,
+        /// That column's value.
+        bound: f64,
+    },
+    /// A volume is negative.
+    #[error("a volume of {got} cannot be; correct the source or set bars.inconsistent = \"keep\"")]
+    NegativeVolume {
+        /// The value.
+        got: f64,
+    },
+}

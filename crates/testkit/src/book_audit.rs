@@ -1,0 +1,97 @@
+//! Every step of an environment checked against independent books (promise R12).
+
+use pavlov_rl_core::{ActionBatch, BatchEnv, Fill, Ledger, PriceTable, Status};
+
+use crate::{BOOK_TOLERANCE, SecondLedger};
+
+/// Second books beside each copy of a batch.
+///
+/// Each step checks the books against the replayed fills, the change of the net worth against price moves and fees, and
+/// that every fill lies within the range of its bar.
+pub struct BookAudit<'a> {
+    env: Box<dyn BatchEnv>,
+    prices: &'a PriceTable,
+    positions: Vec<f64>,
+    books: Vec<SecondLedger>,
+    ledgers: Vec<Ledger>,
+    rows: Vec<u32>,
+    /// Changes what the environment reported before it is checked: a planted bug.
+    pub tamper: fn(&mut [Fill], &mut Ledger),
+}
+
+impl<'a> BookAudit<'a> {
+    /// Opens books for copies that are freshly reset, whose episodes all start with these positions by asset.
+    pub fn new(mut env: Box<dyn BatchEnv>, prices: &'a PriceTable, positions: &[f64]) -> Self {
+        env.record_fills(true);
+        let mut ledgers = Vec::new();
+        env.ledgers(&mut ledgers);
+        let books = ledgers.iter().map(|ledger| SecondLedger::new(ledger.cash, positions)).collect();
+        let rows = env.observations().last_row.to_vec();
+        Self { env, prices, positions: positions.to_vec(), books, ledgers, rows, tamper: |_, _| {} }
+    }
+
+    /// Steps the environment and checks the books of every copy.
+    ///
+    /// # Errors
+    /// The copy and the entry that does not balance.
+    pub fn step(&mut self, actions: &ActionBatch) -> Result<(), String> {
+        let step = self.env.step(actions);
+        let ended: Vec<bool> = step.statuses.iter().map(|status| *status != Status::Running).collect();
+        let end_rows = step.end.last_row.to_vec();
+        let end_ledgers = step.end_ledgers.to_vec();
+        let next_rows = step.next.last_row.to_vec();
+        let mut next_ledgers = Vec::new();
+        self.env.ledgers(&mut next_ledgers);
+        let fills = self.env.fills().to_vec();
+        self.env.record_fills(true);
+        for (i, fills) in fills.into_iter().enumerate() {
+            let (row, ledger) = if ended[i] { (end_rows[i], end_ledgers[i]) } else { (next_rows[i], next_ledgers[i]) };
+            self.check_copy(i, fills, row, ledger).map_err(|e| format!("copy {i} at row {row}: {e}"))?;
+            if ended[i] {
+                self.books[i] = SecondLedger::new(next_ledgers[i].cash, &self.positions);
+                (self.rows[i], self.ledgers[i]) = (next_rows[i], next_ledgers[i]);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_copy(&mut self, i: usize, mut fills: Vec<Fill>, row: u32, mut ledger: Ledger) -> Result<(), String> {
+        (self.tamper)(&mut fills, &mut ledger);
+        let (before, after) = (closes(self.prices, self.rows[i]), closes(self.prices, row));
+        self.check_attribution(i, &fills, before, after, &ledger)?;
+        for fill in &fills {
+            check_range(fill, self.prices)?;
+            self.books[i].replay(fill);
+        }
+        self.books[i].check(&ledger, after)?;
+        (self.rows[i], self.ledgers[i]) = (row, ledger);
+        Ok(())
+    }
+
+    fn check_attribution(
+        &self,
+        i: usize,
+        fills: &[Fill],
+        before: &[f64],
+        after: &[f64],
+        ledger: &Ledger,
+    ) -> Result<(), String> {
+        let attributed = self.books[i].attributed_change(fills, before, after);
+        let (was, is) = (self.ledgers[i].net_worth(), ledger.net_worth());
+        let scale = was.abs().max(is.abs());
+        if (is - was - attributed).abs() <= BOOK_TOLERANCE * scale {
+            return Ok(());
+        }
+        Err(format!("the net worth changed by {} where prices and fees account for {attributed}", is - was))
+    }
+}
+
+fn closes(prices: &PriceTable, row: u32) -> &[f64] {
+    &prices.close[row as usize * prices.assets..][..prices.assets]
+}
+
+fn check_range(fill: &Fill, prices: &PriceTable) -> Result<(), String> {
+    let i = fill.row as usize * prices.assets + fill.asset as usize;
+    let (low, high) = (prices.low[i], prices.high[i]);
+    if (low..=high).contains(&fill.price) { Ok(()) } else { Err(format!("{fill:?} outside its bar's {low}..{high}")) }
+}
