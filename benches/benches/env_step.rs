@@ -48,12 +48,12 @@ fn env_step(c: &mut Criterion) {
         });
     }
     group.bench_function(BenchmarkId::new("prototype_long_short", MANY), |b| {
-        let mut loop_ = LongShortLoop::new(market().prices.close, MANY);
+        let mut bare = LongShortLoop::new(market().prices.close, MANY);
         let plans = choices(MANY);
         let mut plans = plans.iter().cycle();
         b.iter(|| {
-            loop_.step(plans.next().expect("a cycle"));
-            black_box(&loop_.rewards);
+            bare.step(plans.next().expect("a cycle"));
+            black_box(&bare.rewards);
         });
     });
     group.finish();

@@ -159,7 +159,7 @@ fn work(
         }
         progress::say("stopping after the current update (again to stop at once)");
     })?;
-    let DeviceChoice::Auto | DeviceChoice::Cpu = place.device;
+    let (DeviceChoice::Auto | DeviceChoice::Cpu) = place.device;
     let options = Options {
         datasets_dir: root().join("datasets"),
         cache_dir: root().join("cache"),
@@ -173,7 +173,7 @@ fn work(
     let hooks = Hooks { clock: &clock, progress: &|event| shown.take(event), stop: &STOP };
     let (result, run) = job(&options, &hooks)?;
     shown.finish();
-    progress::result(&report::text::result_table(&result), &run.join("report.html"));
+    progress::result(&report::result_table(&result), &run.join("report.html"));
     Ok(ExitCode::SUCCESS)
 }
 

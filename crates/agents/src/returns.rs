@@ -111,7 +111,11 @@ mod tests {
             for i in 0..n {
                 let expected = direct(&steps, i, 0.98, 0.95);
                 let error = (f64::from(advantages[i]) - expected).abs();
-                assert!(error <= 1e-6 * expected.abs().max(1.0), "case {case}, step {i}: {} against {expected}", advantages[i]);
+                assert!(
+                    error <= 1e-6 * expected.abs().max(1.0),
+                    "case {case}, step {i}: {} against {expected}",
+                    advantages[i]
+                );
                 assert_eq!(targets[i], (f64::from(rewards[i]) + 0.98 * f64::from(next_values[i] * alive[i])) as f32);
             }
         }

@@ -18,8 +18,8 @@ use pavlov_rl_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Account, BatchFactory, Commission, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Quote, RewardKind,
-    Variant, quotes,
+    Account, BatchFactory, Commission, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive, Quote,
+    RewardKind, Variant, quotes,
 };
 
 const NAME: &str = "bitcoin";
@@ -149,6 +149,39 @@ impl EnvironmentConfig for BitcoinConfig {
 
     fn assets(&self) -> usize {
         1
+    }
+
+    fn units(&self) -> (&'static str, &'static str) {
+        ("USD", "BTC")
+    }
+
+    fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {
+        let quotes = quotes(market, segment, 0, self.fill())?;
+        let initial = Account::new(self.initial_cash, self.initial_coins);
+        let price = quotes[0].fill;
+        let shares = self.commission.net(initial.cash) / price;
+        let fee = self.commission.fee(initial.cash);
+        let all_in = Fill { row: self.fill().row(segment.first), asset: 0, shares, price, fee };
+        let mut fills = Vec::new();
+        let mut after = initial;
+        after.trade(all_in, &mut fills);
+        let books = |after: Account| {
+            let account = |row: usize| if row == 0 { initial } else { after };
+            quotes.iter().enumerate().map(|(row, quote)| account(row).ledger(quote.close)).collect()
+        };
+        let buy_and_hold = Passive {
+            name: "buy & hold",
+            summary: "puts all cash into coins at the first fill and keeps them",
+            ledgers: books(after),
+            fills,
+        };
+        let keep = Passive {
+            name: "initial account",
+            summary: "keeps the initial cash and coins; the same as `hold` at every bar",
+            ledgers: books(initial),
+            fills: Vec::new(),
+        };
+        Ok(vec![buy_and_hold, keep])
     }
 
     fn build(

@@ -1,7 +1,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use pavlov_rl_core::{Batch, BatchEnv, EnvSpec, Environment, Market, RngTree, Segment};
+use pavlov_rl_core::{Batch, BatchEnv, EnvSpec, Environment, Fill, Ledger, Market, RngTree, Segment};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
@@ -48,7 +48,7 @@ pub fn environment(name: &str) -> Option<&'static EnvironmentEntry> {
 }
 
 /// The rules of an environment as a user chose them.
-pub trait EnvironmentConfig: Send + Sync {
+pub trait EnvironmentConfig: std::fmt::Debug + Send + Sync {
     /// Name in [`ENVIRONMENTS`].
     fn name(&self) -> &'static str;
     /// All problems of the values, each naming its key and what was got; empty if there are none.
@@ -63,6 +63,13 @@ pub trait EnvironmentConfig: Send + Sync {
     fn window(&self) -> usize;
     /// Assets that the price table must hold.
     fn assets(&self) -> usize;
+    /// Names of money and asset, for example `USD` and `BTC`.
+    fn units(&self) -> (&'static str, &'static str);
+    /// What an investor who decides once makes of a segment: buy & hold first.
+    ///
+    /// # Errors
+    /// [`EnvError`] if the prices make no game.
+    fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError>;
     /// Makes the game ready to be copied.
     ///
     /// # Errors
@@ -73,6 +80,19 @@ pub trait EnvironmentConfig: Send + Sync {
         segment: Segment,
         mode: EpisodeMode,
     ) -> Result<Box<dyn BatchFactory>, EnvError>;
+}
+
+/// The books of an investor who decides once, at the first row of a segment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passive {
+    /// Name in reports.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// Books at the close of each row `first..end`.
+    pub ledgers: Vec<Ledger>,
+    /// Its trades.
+    pub fills: Vec<Fill>,
 }
 
 /// A game that copies are made of.

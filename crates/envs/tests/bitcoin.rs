@@ -138,7 +138,6 @@ fn all_problems_of_a_configuration_are_told_at_once() {
 
 #[test]
 fn a_wrong_type_is_reported_at_its_place() {
-    let error =
-        environment("bitcoin").expect("registered").parse_text("\nsample_len = \"many\"").err().expect("refused");
+    let error = environment("bitcoin").expect("registered").parse_text("\nsample_len = \"many\"").expect_err("refused");
     assert_eq!(error.span(), Some(14..20));
 }

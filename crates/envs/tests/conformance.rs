@@ -51,7 +51,7 @@ fn every_environment_reads_back_what_it_resolves_and_refuses_unknown_keys() {
             assert_eq!(again.to_toml(), resolved, "{} {variant}", entry.name);
             assert_eq!(again.notes(), config.notes(), "{} {variant}", entry.name);
         }
-        let error = entry.parse_text("# a comment\nno_such_key = 1").err().expect("an unknown key is refused");
+        let error = entry.parse_text("# a comment\nno_such_key = 1").expect_err("an unknown key is refused");
         let message = error.to_string();
         assert!(message.contains("line 2") && message.contains("no_such_key"), "{}: {message}", entry.name);
     }

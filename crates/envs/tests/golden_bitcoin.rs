@@ -35,7 +35,7 @@ fn replay(case: &GoldenCase) {
         assert_eq!(ended, expected["done"].as_bool().expect("done"), "{name}: done");
         let mut books = Vec::new();
         env.ledgers(&mut books);
-        coins = coins + env.fills()[0].iter().map(|fill: &Fill| fill.shares).sum::<f64>();
+        coins += env.fills()[0].iter().map(|fill: &Fill| fill.shares).sum::<f64>();
         env.record_fills(true);
         check_account(&name, if ended { end } else { books[0] }, coins, &expected["account"]);
         if ended {

@@ -1,1 +1,40 @@
-//! The pipeline: one TOML file to a trained agent, a report and a verdict.
+//! The pipeline: one TOML file to trained agents, a report and a verdict.
+//!
+//! [`run::run`] reads like the architecture: a checked [`Plan`], bars, a [`world::World`] to act in, training by seed,
+//! judgement, files. Where things are and how fast they run is in [`Options`] and changes no result; clock, progress and
+//! the wish to stop come in through [`Hooks`].
+//!
+//! ```
+//! use std::path::Path;
+//! use pavlov_experiment::Plan;
+//!
+//! let text = "name = 'demo'\n[runs]\nnumm = 3";
+//! let error = Plan::parse(Path::new("demo.toml"), text, &[]).err().unwrap().to_string();
+//! assert!(error.contains("demo.toml:3:1: runs.numm: unknown key `numm`; did you mean `num`?"), "{error}");
+//! assert!(error.contains("section [data] is missing"), "all problems are reported at once");
+//! ```
+
+pub mod baselines;
+pub mod data;
+mod episode;
+mod error;
+mod hooks;
+mod judge;
+mod plan;
+pub mod report;
+pub mod run;
+mod source;
+mod span;
+mod tables;
+mod timing;
+mod train;
+pub mod world;
+
+pub use episode::{EpisodeRecord, Player, play};
+pub use error::ExperimentError;
+pub use hooks::{Event, Hooks};
+pub use pavlov_agents::Device;
+pub use plan::{DataConfig, EvalConfig, Plan, RunsConfig, SCHEMA_VERSION, TrainConfig};
+pub use run::Options;
+pub use source::Problem;
+pub use span::Span;

@@ -9,7 +9,7 @@ use pavlov_store::{OsDisk, RunFolder};
 use rayon::prelude::*;
 
 use crate::error::ExperimentError;
-use crate::hooks::Hooks;
+use crate::hooks::{Event, Hooks};
 use crate::judge;
 use crate::plan::Plan;
 use crate::report::Report;
@@ -51,7 +51,7 @@ pub fn run(config: &Path, overrides: &[String], out: &Path, options: &Options, h
     let mut plan = Plan::parse(config, &read(config)?, overrides)?;
     let path = options.datasets_dir.join(format!("{}.toml", plan.data.dataset));
     let manifest = plan.manifest.insert(read(&path)?);
-    let dataset = load(manifest, &path, options)?;
+    let dataset = load(manifest, &path, options, hooks)?;
     let world = world::build(&plan, &dataset)?;
     train::check_agent(&plan, &world, &options.device)?;
     let folder = RunFolder::create(Arc::new(OsDisk), out)?;
@@ -85,7 +85,7 @@ fn open<'a>(run: &Path, options: &'a Options, hooks: &'a Hooks<'a>) -> Result<Wo
     let folder = RunFolder::open(Arc::new(OsDisk), run)?;
     let path = folder.plan();
     let mut plan = Plan::parse(&path, &read(&path)?, &[])?;
-    let dataset = load(plan.manifest.get_or_insert_default(), &path, options)?;
+    let dataset = load(plan.manifest.get_or_insert_default(), &path, options, hooks)?;
     let world = world::build(&plan, &dataset)?;
     Ok(Workplace { folder, plan, world, options, hooks })
 }
@@ -112,7 +112,7 @@ impl Workplace<'_> {
     }
 
     /// Runs `work` for every seed, side by side; results in the order of the seeds.
-    fn each_seed<T: Send>(&self, work: impl Fn(u64) -> Result<T, ExperimentError> + Sync) -> Result<Vec<T>, ExperimentError> {
+    fn each_seed<T: Send>(&self, work: impl Fn(u64) -> Result<T, ExperimentError> + Send + Sync) -> Result<Vec<T>, ExperimentError> {
         let threads = self.options.threads;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|e| ExperimentError::Threads { threads, reason: e.to_string() })?;
@@ -127,12 +127,22 @@ fn read(path: &Path) -> Result<String, ExperimentError> {
     std::fs::read_to_string(path).map_err(|source| ExperimentError::Read { path: path.to_owned(), source })
 }
 
-fn load(manifest: &str, path: &Path, options: &Options) -> Result<Dataset, ExperimentError> {
+fn load(manifest: &str, path: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Dataset, ExperimentError> {
     let manifest = Manifest::parse(manifest, path)?;
     let sources = Sources {
         disk: Arc::new(OsDisk),
         cache_dir: Some(options.cache_dir.clone()),
         data_dir: options.data_dir.clone(),
     };
-    Ok(load_dataset(&manifest, &sources)?)
+    let dataset = load_dataset(&manifest, &sources)?;
+    dataset.notes.iter().for_each(|note| (hooks.progress)(Event::Note(note)));
+    Ok(dataset)
+}
+
+/// The first free folder `<runs>/<name of the config>`, with a number if that name is taken.
+pub fn free_folder(runs: &Path, config: &Path) -> PathBuf {
+    let name = config.file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy().into_owned());
+    let numbered = (2u32..).map(|n| runs.join(format!("{name}-{n}")));
+    let mut names = std::iter::once(runs.join(&name)).chain(numbered);
+    names.find(|folder| !folder.exists()).unwrap_or_else(|| runs.join(name))
 }

@@ -204,6 +204,10 @@ impl<'a> Run<'a> {
         let identity: Identity = checkpoint.value("identity").map_err(decode)?;
         identity.check(&Identity::of(self.plan, self.world)).map_err(|reason| ExperimentError::Checkpoint { seed, reason })?;
         self.progress = checkpoint.value("progress").map_err(decode)?;
+        if self.progress.update != stored.index {
+            let reason = format!("it is of update {}, its name says {}", self.progress.update, stored.index);
+            return Err(ExperimentError::Checkpoint { seed, reason });
+        }
         self.env
             .restore(checkpoint.bytes("env").map_err(decode)?)
             .map_err(|e| ExperimentError::state(seed, e))?;

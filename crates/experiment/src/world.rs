@@ -31,6 +31,8 @@ pub struct World {
     pub test: Segment,
     /// Hash of the bars by dataset name.
     pub data_hashes: BTreeMap<String, String>,
+    /// What a reader should know about the data.
+    pub data_notes: Vec<String>,
 }
 
 /// Computes the features, fits the scaler on the training rows and builds the environments.
@@ -61,6 +63,7 @@ pub fn build(plan: &Plan, dataset: &Dataset) -> Result<World, ExperimentError> {
         scaler,
         train,
         test,
+        data_notes: vec![dataset.provenance.summary()],
         data_hashes: BTreeMap::from([(plan.data.dataset.clone(), dataset.hash.to_string())]),
         market,
     })

@@ -77,14 +77,6 @@ pub enum FeatureError {
         /// Close time of the bar, UTC nanoseconds.
         time: i64,
     },
-    /// There are fewer bars than the features need to warm up.
-    #[error("{bars} bars are too few: the features need {warm_up} to warm up; use a longer span")]
-    TooShort {
-        /// Number of bars.
-        bars: usize,
-        /// Bars that the warm-up takes.
-        warm_up: usize,
-    },
     /// The tables do not fit together.
     #[error(transparent)]
     Market(#[from] pavlov_rl_core::MarketError),

@@ -1,9 +1,10 @@
 use pavlov_rl_core::{Rng, uniform_f64};
 
-/// `log(sum(e^z))`, computed from the largest logit so that nothing overflows.
-fn log_sum_exp(logits: &[f32]) -> f64 {
+/// `z -> z - log(sum(e^z))`, taken from the largest logit so that nothing overflows.
+fn normaliser(logits: &[f32]) -> impl Fn(f32) -> f64 {
     let max = logits.iter().fold(f64::NEG_INFINITY, |m, z| m.max(f64::from(*z)));
-    max + logits.iter().map(|z| (f64::from(*z) - max).exp()).sum::<f64>().ln()
+    let log_sum = logits.iter().map(|z| (f64::from(*z) - max).exp()).sum::<f64>().ln();
+    move |z| f64::from(z) - max - log_sum
 }
 
 /// Log-probabilities `z_j - log(sum(e^z))` of the actions with these logits.
@@ -12,9 +13,9 @@ fn log_sum_exp(logits: &[f32]) -> f64 {
 /// If the lengths differ.
 pub fn log_softmax(logits: &[f32], out: &mut [f64]) {
     assert_eq!(logits.len(), out.len(), "one log-probability per logit");
-    let norm = log_sum_exp(logits);
+    let log_prob = normaliser(logits);
     for (out, z) in out.iter_mut().zip(logits) {
-        *out = f64::from(*z) - norm;
+        *out = log_prob(*z);
     }
 }
 
@@ -23,7 +24,7 @@ pub fn log_softmax(logits: &[f32], out: &mut [f64]) {
 /// # Panics
 /// If there is no such action.
 pub fn log_softmax_at(logits: &[f32], action: u32) -> f32 {
-    (f64::from(logits[action as usize]) - log_sum_exp(logits)) as f32
+    normaliser(logits)(logits[action as usize]) as f32
 }
 
 /// Draws an action in proportion to `e^z`, with one uniform number.
@@ -32,11 +33,11 @@ pub fn log_softmax_at(logits: &[f32], action: u32) -> f32 {
 /// If there are no logits.
 pub fn sample(logits: &[f32], rng: &mut Rng) -> u32 {
     assert!(!logits.is_empty(), "a draw from no actions");
-    let norm = log_sum_exp(logits);
+    let log_prob = normaliser(logits);
     let mut left = uniform_f64(rng);
     let mut last = 0;
     for (action, z) in logits.iter().enumerate() {
-        let prob = (f64::from(*z) - norm).exp();
+        let prob = log_prob(*z).exp();
         if prob > 0.0 {
             last = action;
         }

@@ -87,13 +87,8 @@ pub fn ppo_clip(rows: &PpoRows<'_>, config: &PpoLossConfig, d_logits: &mut [f32]
 fn check(rows: &PpoRows<'_>, d_logits: &[f32], d_values: &[f32]) -> usize {
     let len = rows.actions.len();
     assert!(len > 0 && rows.logits.len().is_multiple_of(len), "{} logits for {len} rows", rows.logits.len());
-    let lengths = [
-        rows.old_log_prob.len(),
-        rows.advantages.len(),
-        rows.values.len(),
-        rows.targets.len(),
-        d_values.len(),
-    ];
+    let lengths =
+        [rows.old_log_prob.len(), rows.advantages.len(), rows.values.len(), rows.targets.len(), d_values.len()];
     assert!(lengths.iter().all(|l| *l == len), "{len} actions, but {lengths:?} other numbers");
     assert_eq!(rows.logits.len(), d_logits.len(), "one gradient per logit");
     rows.logits.len() / len
@@ -118,7 +113,11 @@ fn expectation(log_prob: f64, x: f64) -> f64 {
 
 /// Value and slope of the smooth L1 loss.
 fn smooth_l1(error: f64, beta: f64) -> (f64, f64) {
-    if error.abs() < beta { (0.5 * error * error / beta, error / beta) } else { (error.abs() - 0.5 * beta, error.signum()) }
+    if error.abs() < beta {
+        (0.5 * error * error / beta, error / beta)
+    } else {
+        (error.abs() - 0.5 * beta, error.signum())
+    }
 }
 
 fn mean(sum: PpoLoss, weight: f64, config: &PpoLossConfig) -> PpoLoss {
@@ -148,10 +147,15 @@ mod tests {
     fn random(rows: usize, num_actions: usize) -> Rows {
         let mut rng = RngTree::new(3).stream("test", rows as u64);
         let actions = (0..rows).map(|_| below(&mut rng, num_actions as u32)).collect();
-        let mut draw = |n: usize, mean: f64, sd: f64| (0..n).map(|_| (mean + sd * normal(&mut rng)) as f32).collect::<Vec<_>>();
+        let mut draw =
+            |n: usize, mean: f64, sd: f64| (0..n).map(|_| (mean + sd * normal(&mut rng)) as f32).collect::<Vec<_>>();
         let logits = draw(rows * num_actions, 0.0, 0.3);
         let mean_log_prob = -(num_actions as f64).ln();
-        (logits, actions, [draw(rows, mean_log_prob, 0.3), draw(rows, 0.0, 1.0), draw(rows, 0.0, 1.0), draw(rows, 0.0, 1.0)])
+        (
+            logits,
+            actions,
+            [draw(rows, mean_log_prob, 0.3), draw(rows, 0.0, 1.0), draw(rows, 0.0, 1.0), draw(rows, 0.0, 1.0)],
+        )
     }
 
     fn loss(logits: &[f32], values: &[f32], (_, actions, rest): &Rows) -> (PpoLoss, Vec<f32>, Vec<f32>) {
@@ -175,13 +179,13 @@ mod tests {
         let (logits, values) = (rows.0.clone(), rows.2[2].clone());
         let (figures, d_logits, d_values) = loss(&logits, &values, &rows);
         assert!(figures.clip_frac > 0.2 && figures.clip_frac < 0.8, "both branches must occur: {figures:?}");
-        for i in 0..logits.len() {
+        for (i, got) in d_logits.iter().enumerate() {
             let expected = slope(&logits, i, |z| loss(z, &values, &rows).0.loss);
-            assert!((f64::from(d_logits[i]) - expected).abs() < 1e-6, "logit {i}: {} against {expected}", d_logits[i]);
+            assert!((f64::from(*got) - expected).abs() < 1e-6, "logit {i}: {got} against {expected}");
         }
-        for i in 0..values.len() {
+        for (i, got) in d_values.iter().enumerate() {
             let expected = slope(&values, i, |v| loss(&logits, v, &rows).0.loss);
-            assert!((f64::from(d_values[i]) - expected).abs() < 1e-5, "value {i}: {} against {expected}", d_values[i]);
+            assert!((f64::from(*got) - expected).abs() < 1e-5, "value {i}: {got} against {expected}");
         }
     }
 
@@ -200,6 +204,9 @@ mod tests {
         let logits = [0.0, f32::NEG_INFINITY, 1.0];
         let rows = (logits.to_vec(), vec![0], [vec![-1.0], vec![1.0], vec![0.0], vec![0.0]]);
         let (figures, d_logits, _) = loss(&logits, &[0.0], &rows);
-        assert!(figures.loss.is_finite() && d_logits.iter().all(|d| d.is_finite()) && d_logits[1] == 0.0, "{d_logits:?}");
+        assert!(
+            figures.loss.is_finite() && d_logits.iter().all(|d| d.is_finite()) && d_logits[1] == 0.0,
+            "{d_logits:?}"
+        );
     }
 }

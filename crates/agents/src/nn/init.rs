@@ -13,13 +13,7 @@ use super::{Params, lstm::Dims};
 ///
 /// # Errors
 /// [`AgentError::Compute`] if the device cannot hold them.
-pub fn linear(
-    params: &mut Params,
-    name: &str,
-    inputs: usize,
-    outputs: usize,
-    rng: &mut Rng,
-) -> Result<(), AgentError> {
+pub fn linear(params: &mut Params, name: &str, inputs: usize, outputs: usize, rng: &mut Rng) -> Result<(), AgentError> {
     params.insert(&format!("{name}.bias"), &[outputs], uniform(inputs, outputs, rng))?;
     params.insert(&format!("{name}.weight"), &[outputs, inputs], uniform(inputs, outputs * inputs, rng))
 }
@@ -74,7 +68,10 @@ mod tests {
             let widest = values.iter().fold(0f32, |m, v| m.max(v.abs()));
             assert!(widest > 0.9 * bound, "{name} uses only {widest} of {bound}");
             let square: f32 = values.iter().map(|v| v * v).sum::<f32>() / count as f32;
-            assert!((square / (bound * bound / 3.0) - 1.0).abs() < 4.0 / (count as f32).sqrt(), "{name} variance {square}");
+            assert!(
+                (square / (bound * bound / 3.0) - 1.0).abs() < 4.0 / (count as f32).sqrt(),
+                "{name} variance {square}"
+            );
         }
     }
 

@@ -79,7 +79,8 @@ impl Params {
         parts: &[(String, Vec<usize>)],
         values: Vec<f32>,
     ) -> Result<(), AgentError> {
-        let parts: Vec<Part> = parts.iter().map(|(name, shape)| Part { name: name.clone(), shape: shape.clone() }).collect();
+        let parts: Vec<Part> =
+            parts.iter().map(|(name, shape)| Part { name: name.clone(), shape: shape.clone() }).collect();
         assert_eq!(parts.iter().map(Part::count).sum::<usize>(), values.len(), "parts of parameter `{name}`");
         let len = values.len();
         self.add(name, &[len], parts, values)

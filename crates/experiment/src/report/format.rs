@@ -4,13 +4,36 @@ use pavlov_evaluation::{Better, MetricEntry, Unit};
 
 /// A metric's value without its unit, except for the sign of percent.
 pub(super) fn metric(entry: &MetricEntry, value: f64) -> String {
+    metric_among(entry, value, &[value])
+}
+
+/// A metric's value with as many decimals as the largest of `company` needs, so that they can be compared.
+pub(super) fn metric_among(entry: &MetricEntry, value: f64, company: &[f64]) -> String {
+    let largest = company.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
     match entry.unit {
-        Unit::Fraction | Unit::FractionPerYear => percent(value, entry.better == Better::Higher),
-        Unit::Ratio | Unit::Times | Unit::TimesPerYear => number(value),
-        Unit::Periods | Unit::Count => grouped(value, usize::from(value.fract() != 0.0)),
+        Unit::Fraction | Unit::FractionPerYear => {
+            let text = grouped(100.0 * value, decimals(100.0 * largest, 1000.0));
+            format!("{}{text} %", plus(&text, entry.better == Better::Higher))
+        }
+        Unit::Ratio | Unit::Times | Unit::TimesPerYear => grouped(value, decimals(largest, 100.0)),
+        Unit::Periods | Unit::Count => grouped(value, usize::from(company.iter().any(|x| x.fract() != 0.0))),
         Unit::Days => grouped(value, 1),
-        Unit::Money => grouped(value, if value.abs() < 1000.0 { 2 } else { 0 }),
+        Unit::Money => grouped(value, if largest < 999.995 { 2 } else { 0 }),
     }
+}
+
+/// Two decimals below 10, one up to `whole_from`, none above.
+fn decimals(largest: f64, whole_from: f64) -> usize {
+    match largest {
+        v if v < 9.995 => 2,
+        v if v < whole_from - 0.05 => 1,
+        _ => 0,
+    }
+}
+
+fn plus(text: &str, signed: bool) -> &'static str {
+    let positive = !text.starts_with('-') && text.bytes().any(|b| (b'1'..=b'9').contains(&b));
+    if signed && positive { "+" } else { "" }
 }
 
 /// What stands beside a metric's name: the unit that its cells leave out.
@@ -27,19 +50,8 @@ pub(super) fn unit(entry: &MetricEntry, money: &str) -> String {
 /// `12.3 %`: two decimals below 10, one below 1000, none above.
 pub(super) fn percent(fraction: f64, signed: bool) -> String {
     let value = 100.0 * fraction;
-    let decimals = match value.abs() {
-        v if v < 9.995 => 2,
-        v if v < 999.95 => 1,
-        _ => 0,
-    };
-    let text = grouped(value, decimals);
-    let plus = if signed && !text.starts_with('-') && text.bytes().any(|b| (b'1'..=b'9').contains(&b)) { "+" } else { "" };
-    format!("{plus}{text} %")
-}
-
-/// A plain number with about three significant digits.
-pub(super) fn number(value: f64) -> String {
-    grouped(value, if value.abs() < 99.995 { 2 } else { 0 })
+    let text = grouped(value, decimals(value.abs(), 1000.0));
+    format!("{}{text} %", plus(&text, signed))
 }
 
 /// Fixed decimals with thousands apart; powers of ten from 10^12 on; a zero has no sign.
@@ -98,6 +110,7 @@ pub(super) fn typographic(number: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pavlov_evaluation::METRICS;
 
     #[test]
     fn numbers_keep_about_three_digits_and_group_thousands() {
@@ -108,7 +121,14 @@ mod tests {
         assert_eq!(grouped(-1_234_567.891, 1), "-1,234,567.9");
         assert_eq!(grouped(999.999, 2), "1,000.00");
         assert_eq!(grouped(3e15, 0), "3.00e15");
-        assert_eq!(number(12.3456), "12.35");
+    }
+
+    #[test]
+    fn numbers_that_stand_together_have_the_same_decimals() {
+        let turnover = METRICS.iter().find(|m| m.name == "turnover").unwrap();
+        let company = [101.23, 68.5, 134.0];
+        assert_eq!(company.map(|x| metric_among(turnover, x, &company)), ["101", "68", "134"]);
+        assert_eq!(metric(turnover, 1.234), "1.23");
     }
 
     #[test]

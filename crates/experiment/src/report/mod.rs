@@ -153,7 +153,14 @@ impl Report {
 
 impl RunReport {
     /// A run with what its account made on the test span and on the training span.
-    pub fn new(seed: u64, env_steps: u64, updates: u64, checkpoint_hash: String, test: &Evaluated, train: &Evaluated) -> Self {
+    pub fn new(
+        seed: u64,
+        env_steps: u64,
+        updates: u64,
+        checkpoint_hash: String,
+        test: &Evaluated,
+        train: &Evaluated,
+    ) -> Self {
         let (metrics, undefined) = split(test);
         let (train_metrics, train_undefined) = split(train);
         Self { seed, env_steps, updates, checkpoint_hash, metrics, undefined, train_metrics, train_undefined }
@@ -171,7 +178,8 @@ impl BaselineReport {
 
     /// A baseline that draws: its numbers are means over the seeds, with intervals.
     pub fn seeded(summary: &str, test: &[Evaluated], train: &[Evaluated]) -> Self {
-        let (test_parts, train_parts) = (test.iter().map(split).collect::<Vec<_>>(), train.iter().map(split).collect::<Vec<_>>());
+        let (test_parts, train_parts) =
+            (test.iter().map(split).collect::<Vec<_>>(), train.iter().map(split).collect::<Vec<_>>());
         let over_seeds = summaries(test_parts.iter().map(|part| &part.0));
         let train_over_seeds = summaries(train_parts.iter().map(|part| &part.0));
         Self {
@@ -229,8 +237,18 @@ mod tests {
         let json: Value = serde_json::from_str(&sample::sample(3).0.to_json().unwrap()).unwrap();
         let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
         let expected = [
-            "asset", "baselines", "config_hash", "data_hashes", "money", "name", "notes", "runs", "schema_version",
-            "summary", "train_summary", "verdict",
+            "asset",
+            "baselines",
+            "config_hash",
+            "data_hashes",
+            "money",
+            "name",
+            "notes",
+            "runs",
+            "schema_version",
+            "summary",
+            "train_summary",
+            "verdict",
         ];
         assert_eq!(keys, expected);
         assert_eq!(json["schema_version"], 1);

@@ -45,7 +45,8 @@ impl ResultTable {
         let baselines = ordered_baselines(report);
         let seeds = report.runs.len();
         let plural = if seeds == 1 { "" } else { "s" };
-        let agent = Column { name: "agent".into(), summary: format!("The learned policy: mean of {seeds} seed{plural}.") };
+        let agent =
+            Column { name: "agent".into(), summary: format!("The learned policy: mean of {seeds} seed{plural}.") };
         let others = baselines.iter().map(|(name, b)| Column { name: (*name).to_owned(), summary: b.summary.clone() });
         let columns = std::iter::once(agent).chain(others).collect();
         let rows = METRICS.iter().map(|entry| row(report, &baselines, entry, span)).collect();
@@ -94,11 +95,10 @@ fn baseline_cell(baseline: &BaselineReport, entry: &MetricEntry, span: Span) -> 
 }
 
 fn cell(entry: &MetricEntry, value: Option<f64>, ci95: Option<[f64; 2]>, remark: Option<String>) -> Cell {
-    let text = value.map_or("-".to_owned(), |value| format::metric(entry, value));
-    let interval = ci95.map(|[low, high]| {
-        let [low, high] = [low, high].map(|x| format::metric(entry, x));
-        format!("{} to {high}", low.trim_end_matches(" %"))
-    });
+    let company: Vec<f64> = value.into_iter().chain(ci95.into_iter().flatten()).collect();
+    let shown = |x: f64| format::metric_among(entry, x, &company);
+    let text = value.map_or("-".to_owned(), shown);
+    let interval = ci95.map(|[low, high]| format!("{} to {}", shown(low).trim_end_matches(" %"), shown(high)));
     Cell { value, text, interval, remark, best: false }
 }
 

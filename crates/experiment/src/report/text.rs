@@ -15,7 +15,11 @@ pub fn result_table(report: &Report) -> String {
     let labels: Vec<String> = table.rows.iter().map(label).collect();
     let label_width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..table.columns.len()).map(|c| column_width(&table.columns[c], &cells, c)).collect();
-    let mut out = format!("{}: test span, agent = mean of {} seed(s) [95 % interval]\n", report.subject.name, report.runs.len());
+    let seeds = match report.runs.len() {
+        1 => "one seed, no interval".to_owned(),
+        n => format!("mean of {n} seeds [95 % interval]"),
+    };
+    let mut out = format!("{}: test span, agent = {seeds}\n", report.subject.name);
     for block in blocks(&widths, WIDTH - label_width) {
         out.push('\n');
         let heads: Vec<String> = block.clone().map(|c| fit(&table.columns[c].name, widths[c])).collect();
@@ -86,7 +90,8 @@ fn line(label: &str, label_width: usize, cells: &[String], widths: &[usize]) -> 
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let last = lines.last_mut().filter(|line| line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width);
+        let last =
+            lines.last_mut().filter(|line| line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width);
         match last {
             Some(line) if line.is_empty() => line.push_str(word),
             Some(line) => {
@@ -112,17 +117,28 @@ mod tests {
             assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
             let table = ResultTable::new(&report, Span::Test);
             assert!(table.columns.iter().all(|column| text.contains(&column.name)));
-            assert!(table.rows.iter().flat_map(|row| &row.cells).all(|cell| text.contains(&cell_text(cell).trim_end().to_owned())));
+            assert!(
+                table
+                    .rows
+                    .iter()
+                    .flat_map(|row| &row.cells)
+                    .all(|cell| text.contains(&cell_text(cell).trim_end().to_owned()))
+            );
         }
     }
 
     #[test]
-    fn columns_are_aligned() {
+    fn numbers_end_under_their_heading() {
         let text = result_table(&sample(3).0);
         let block: Vec<&str> = text.split("\n\n").nth(1).unwrap().lines().collect();
-        let end = block[0].find("agent").unwrap() + "agent".len();
-        assert!(block[1..].iter().all(|line| line.is_char_boundary(end) && !line[..end].ends_with(|c: char| c == '[')));
-        assert!(block[1].starts_with("Return") && block[4].starts_with("Sharpe ratio"));
+        for name in ["agent", "buy & hold"] {
+            let end = block[0].find(name).unwrap() + name.len();
+            for line in &block[1..] {
+                let (cell, mark) = line.split_at(end - 1);
+                assert!(cell.ends_with(|c: char| c.is_ascii_digit() || "%]-".contains(c)), "{name}: {line}");
+                assert!(mark.is_empty() || mark.starts_with([' ', '*']), "{name}: {line}");
+            }
+        }
     }
 
     #[test]

@@ -35,6 +35,15 @@ pub(super) fn counts(low: f64, high: f64, target: usize) -> Vec<Tick> {
     linear(low, high, target).into_iter().map(|x| (x, text(x))).collect()
 }
 
+/// Marks of any number: as counts, or shortened if the steps between them are fractions.
+pub(super) fn counts_or_fractions(low: f64, high: f64, target: usize) -> Vec<Tick> {
+    let marks = linear(low, high, target);
+    match marks.iter().all(|mark| mark.fract() == 0.0) {
+        true => counts(low, high, target),
+        false => marks.into_iter().map(|mark| (mark, compact(mark))).collect(),
+    }
+}
+
 /// Marks of a time axis in UTC ns: whole hours, days, months or years, at most `most` of them.
 pub(super) fn times(low_ns: f64, high_ns: f64, most: usize) -> Vec<Tick> {
     let (Some(low), Some(high)) = (date(low_ns), date(high_ns)) else { return Vec::new() };

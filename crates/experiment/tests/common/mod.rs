@@ -12,8 +12,8 @@ pub const CONFIG: &str = r#"
 name = "tiny"
 [data]
 dataset = "synthetic-hourly"
-train = ["2020-01-01", "2020-02-01"]
-test = ["2020-02-01", "2020-02-15"]
+train = ["2018-01-01", "2018-02-01"]
+test = ["2018-02-01", "2018-02-15"]
 [features]
 columns = [{ name = "relative_change", of = "close" }, { name = "relative_change", of = "volume", clip = 100.0 }]
 [environment]

@@ -62,7 +62,10 @@ pub fn forward(
     let weights = Weights::new(dims, packed);
     let rows = x.len() / dims.inputs;
     let batch = state.len() / (2 * dims.hidden);
-    assert!(batch > 0 && rows * dims.inputs == x.len() && rows.is_multiple_of(batch), "x is [T, B, I] with B = {batch}");
+    assert!(
+        batch > 0 && rows * dims.inputs == x.len() && rows.is_multiple_of(batch),
+        "x is [T, B, I] with B = {batch}"
+    );
     assert!(starts.is_none_or(|s| s.len() == rows), "starts are [T, B]");
     let mut saved = Saved::new(dims, rows / batch, state);
     let mut y = vec![0.0; rows * dims.hidden];

@@ -153,7 +153,10 @@ fn gradients_equal_finite_differences_of_the_operation_itself() {
                 value(inputs)
             };
             let slope = (moved(4e-3) - moved(-4e-3)) / 8e-3;
-            assert!((slope - expected).abs() < 2e-4 * largest.max(1.0), "input {which}, number {k}: {slope} {expected}");
+            assert!(
+                (slope - expected).abs() < 2e-4 * largest.max(1.0),
+                "input {which}, number {k}: {slope} {expected}"
+            );
         }
     }
 }
@@ -209,7 +212,9 @@ fn five_thousand_steps_do_not_overflow_a_test_threads_stack() {
 #[test]
 fn a_repeated_run_gives_the_same_bits() {
     let case = Case::new([50, 5, 64, 32]);
-    let run = || case.fused(Some(&case.starts), Isa::best()).unwrap().map(|v| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+    let run = || {
+        case.fused(Some(&case.starts), Isa::best()).unwrap().map(|v| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>())
+    };
     assert_eq!(run(), run());
 }
 

@@ -1,4 +1,7 @@
-use super::{Outer, Product};
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+
+use super::{Lane, Outer, Product};
 
 /// An instruction set that this machine has; every value proves that it was detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +93,11 @@ pub(crate) trait Kernel {
     fn run<S: Simd>(self) -> Self::Output;
 }
 
-/// What differs between instruction sets: fused multiply-add, and tiles that fill the registers.
+/// What differs between instruction sets: fused multiply-add, vectors of 16 numbers, and tiles that fill the registers.
+///
+/// Element-wise loops over a [`Lane`] become vector instructions by themselves; the sums of a product do not reliably,
+/// so these are spelled out. The types that implement this are private and named by [`Isa::run`] alone: their
+/// functions are inlined into code that is compiled for the set.
 pub(crate) trait Simd: Sized {
     /// Whether `f32::mul_add` is one instruction (elsewhere it is a library call).
     const FMA: bool;
@@ -100,6 +107,19 @@ pub(crate) trait Simd: Sized {
     fn fma(a: f32, b: f32, c: f32) -> f32 {
         if Self::FMA { a.mul_add(b, c) } else { a * b + c }
     }
+
+    /// Sixteen numbers in registers.
+    type Vector: Copy;
+    /// Sixteen times `x`.
+    fn splat(x: f32) -> Self::Vector;
+    /// Reads a lane.
+    fn read(lane: &Lane) -> Self::Vector;
+    /// Writes a lane.
+    fn write(vector: Self::Vector) -> Lane;
+    /// `a * b + c`.
+    fn multiply_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// `a + b`.
+    fn sum(a: Self::Vector, b: Self::Vector) -> Self::Vector;
 
     /// Adds a matrix product; returns its output.
     fn add_product(product: Product<'_>) -> &mut [f32];
@@ -128,6 +148,38 @@ macro_rules! sweeps {
 
 impl Simd for Base {
     const FMA: bool = cfg!(target_arch = "aarch64");
+    type Vector = Lane;
+
+    #[inline(always)]
+    fn splat(x: f32) -> Lane {
+        [x; 16]
+    }
+
+    #[inline(always)]
+    fn read(lane: &Lane) -> Lane {
+        *lane
+    }
+
+    #[inline(always)]
+    fn write(vector: Lane) -> Lane {
+        vector
+    }
+
+    #[inline(always)]
+    fn multiply_add(a: Lane, b: Lane, mut c: Lane) -> Lane {
+        for k in 0..16 {
+            c[k] = Self::fma(a[k], b[k], c[k]);
+        }
+        c
+    }
+
+    #[inline(always)]
+    fn sum(mut a: Lane, b: Lane) -> Lane {
+        for k in 0..16 {
+            a[k] += b[k];
+        }
+        a
+    }
 
     #[inline(always)]
     fn add_product(mut m: Product<'_>) -> &mut [f32] {
@@ -147,6 +199,42 @@ struct Avx2;
 #[cfg(target_arch = "x86_64")]
 impl Simd for Avx2 {
     const FMA: bool = true;
+    type Vector = [__m256; 2];
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self::Vector {
+        // SAFETY: runs only inside `run_avx2`, on a machine that has the instruction.
+        unsafe { [_mm256_set1_ps(x); 2] }
+    }
+
+    #[inline(always)]
+    fn read(lane: &Lane) -> Self::Vector {
+        // SAFETY: as in `splat`; a lane is 16 numbers, and the loads need no alignment.
+        unsafe { [_mm256_loadu_ps(lane.as_ptr()), _mm256_loadu_ps(lane.as_ptr().add(8))] }
+    }
+
+    #[inline(always)]
+    fn write(vector: Self::Vector) -> Lane {
+        let mut lane = [0.0; 16];
+        // SAFETY: as in `splat`; a lane is 16 numbers, and the stores need no alignment.
+        unsafe {
+            _mm256_storeu_ps(lane.as_mut_ptr(), vector[0]);
+            _mm256_storeu_ps(lane.as_mut_ptr().add(8), vector[1]);
+        }
+        lane
+    }
+
+    #[inline(always)]
+    fn multiply_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
+        // SAFETY: as in `splat`.
+        unsafe { [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])] }
+    }
+
+    #[inline(always)]
+    fn sum(a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        // SAFETY: as in `splat`.
+        unsafe { [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])] }
+    }
 
     #[inline(always)]
     fn add_product(mut m: Product<'_>) -> &mut [f32] {
@@ -166,6 +254,39 @@ struct Avx512;
 #[cfg(target_arch = "x86_64")]
 impl Simd for Avx512 {
     const FMA: bool = true;
+    type Vector = __m512;
+
+    #[inline(always)]
+    fn splat(x: f32) -> __m512 {
+        // SAFETY: runs only inside `run_avx512`, on a machine that has the instruction.
+        unsafe { _mm512_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    fn read(lane: &Lane) -> __m512 {
+        // SAFETY: as in `splat`; a lane is 16 numbers, and the load needs no alignment.
+        unsafe { _mm512_loadu_ps(lane.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn write(vector: __m512) -> Lane {
+        let mut lane = [0.0; 16];
+        // SAFETY: as in `splat`; a lane is 16 numbers, and the store needs no alignment.
+        unsafe { _mm512_storeu_ps(lane.as_mut_ptr(), vector) };
+        lane
+    }
+
+    #[inline(always)]
+    fn multiply_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn sum(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_add_ps(a, b) }
+    }
 
     #[inline(always)]
     fn add_product(mut m: Product<'_>) -> &mut [f32] {

@@ -8,18 +8,23 @@ use super::math::{Lane, ZERO, load, store};
 pub(crate) struct Panels {
     depth: usize,
     cols: usize,
-    lanes: Vec<Lane>,
+    lanes: Vec<Line>,
 }
+
+/// A lane that fills one cache line, so that reading it touches no second one.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line(Lane);
 
 impl Panels {
     /// Gathers the factor by its columns, each `depth` numbers; `None` is a column of zeros.
     pub(crate) fn from_columns<'a>(depth: usize, cols: usize, column: impl Fn(usize) -> Option<&'a [f32]>) -> Self {
-        let mut lanes = vec![ZERO; depth * cols.div_ceil(16)];
+        let mut lanes = vec![Line(ZERO); depth * cols.div_ceil(16)];
         for col in 0..cols {
             let Some(values) = column(col) else { continue };
             let panel = &mut lanes[col / 16 * depth..][..depth];
             for (lane, value) in panel.iter_mut().zip(values) {
-                lane[col % 16] = *value;
+                lane.0[col % 16] = *value;
             }
         }
         Self { depth, cols, lanes }
@@ -27,18 +32,18 @@ impl Panels {
 
     /// Gathers the factor by its rows, each at most `cols` numbers; `None` is a row of zeros.
     pub(crate) fn from_rows<'a>(depth: usize, cols: usize, row: impl Fn(usize) -> Option<&'a [f32]>) -> Self {
-        let mut lanes = vec![ZERO; depth * cols.div_ceil(16)];
+        let mut lanes = vec![Line(ZERO); depth * cols.div_ceil(16)];
         for k in 0..depth {
             let Some(values) = row(k) else { continue };
             for (panel, chunk) in values.chunks(16).enumerate() {
-                lanes[panel * depth + k] = load(chunk);
+                lanes[panel * depth + k] = Line(load(chunk));
             }
         }
         Self { depth, cols, lanes }
     }
 
     #[inline(always)]
-    fn panel(&self, p: usize) -> &[Lane] {
+    fn panel(&self, p: usize) -> &[Line] {
         &self.lanes[p * self.depth..][..self.depth]
     }
 }
@@ -95,12 +100,12 @@ impl<'a> Product<'a> {
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const P: usize, const U: usize>(&mut self, r: usize, p: usize) {
         let a: [&[f32]; R] = std::array::from_fn(|i| &self.a[(r + i) * self.stride..][..self.w.depth]);
-        let w: [&[Lane]; P] = std::array::from_fn(|i| self.w.panel(p + i));
+        let w: [&[Line]; P] = std::array::from_fn(|i| self.w.panel(p + i));
         let sums = dot::<S, R, P, U>(a, w, self.w.depth);
         let cols = self.w.cols;
         for (i, row) in sums.iter().enumerate() {
             let out = &mut self.out[(r + i) * cols..][..cols];
-            add(&mut out[p * 16..], row);
+            add::<S, P>(&mut out[p * 16..], row);
         }
     }
 }
@@ -109,16 +114,18 @@ impl<'a> Product<'a> {
 #[inline(always)]
 fn dot<S: Simd, const R: usize, const P: usize, const U: usize>(
     a: [&[f32]; R],
-    w: [&[Lane]; P],
+    w: [&[Line]; P],
     depth: usize,
-) -> [[Lane; P]; R] {
-    let mut part = [[[ZERO; P]; R]; U];
+) -> [[S::Vector; P]; R] {
+    let mut part = [[[S::splat(0.0); P]; R]; U];
     let mut k = 0;
     while k + U <= depth {
-        for (u, part) in part.iter_mut().enumerate() {
+        for u in 0..U {
+            let w: [S::Vector; P] = std::array::from_fn(|p| S::read(&w[p][k + u].0));
             for r in 0..R {
+                let a = S::splat(a[r][k + u]);
                 for p in 0..P {
-                    multiply_add::<S>(&mut part[r][p], a[r][k + u], &w[p][k + u]);
+                    part[u][r][p] = S::multiply_add(a, w[p], part[u][r][p]);
                 }
             }
         }
@@ -127,18 +134,16 @@ fn dot<S: Simd, const R: usize, const P: usize, const U: usize>(
     while k < depth {
         for r in 0..R {
             for p in 0..P {
-                multiply_add::<S>(&mut part[0][r][p], a[r][k], &w[p][k]);
+                part[0][r][p] = S::multiply_add(S::splat(a[r][k]), S::read(&w[p][k].0), part[0][r][p]);
             }
         }
         k += 1;
     }
     let mut sums = part[0];
     for part in &part[1..] {
-        for r in 0..R {
-            for p in 0..P {
-                for (s, x) in sums[r][p].iter_mut().zip(&part[r][p]) {
-                    *s += x;
-                }
+        for (row, other) in sums.iter_mut().zip(part) {
+            for (sum, other) in row.iter_mut().zip(other) {
+                *sum = S::sum(*sum, *other);
             }
         }
     }
@@ -193,37 +198,29 @@ impl<'a> Outer<'a> {
 
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const P: usize>(&mut self, r: usize, p: usize) {
-        let mut sums = [[ZERO; P]; R];
+        let mut sums = [[S::splat(0.0); P]; R];
         for (a, b) in self.a.chunks_exact(self.stride).zip(self.b.chunks_exact(self.panels)) {
             let (a, b) = (&a[r..r + R], &b[p..p + P]);
+            let b: [S::Vector; P] = std::array::from_fn(|j| S::read(&b[j]));
             for i in 0..R {
+                let a = S::splat(a[i]);
                 for j in 0..P {
-                    multiply_add::<S>(&mut sums[i][j], a[i], &b[j]);
+                    sums[i][j] = S::multiply_add(a, b[j], sums[i][j]);
                 }
             }
         }
         for (i, row) in sums.iter().enumerate() {
-            add(self.out[(r + i) * self.panels + p..][..P].as_flattened_mut(), row);
+            add::<S, P>(self.out[(r + i) * self.panels + p..][..P].as_flattened_mut(), row);
         }
     }
 }
 
+/// Adds vectors to consecutive columns; columns that `out` does not have are left away.
 #[inline(always)]
-fn multiply_add<S: Simd>(sum: &mut Lane, a: f32, w: &Lane) {
-    for (s, w) in sum.iter_mut().zip(w) {
-        *s = S::fma(a, *w, *s);
-    }
-}
-
-/// Adds lanes to consecutive columns; columns that `out` does not have are left away.
-#[inline(always)]
-fn add<const P: usize>(out: &mut [f32], lanes: &[Lane; P]) {
-    for (out, lane) in out.chunks_mut(16).zip(lanes) {
-        let mut sum = load(out);
-        for (s, x) in sum.iter_mut().zip(lane) {
-            *s += x;
-        }
-        store(out, &sum);
+fn add<S: Simd, const P: usize>(out: &mut [f32], vectors: &[S::Vector; P]) {
+    for (out, vector) in out.chunks_mut(16).zip(vectors) {
+        let before = S::read(&load(out));
+        store(out, &S::write(S::sum(before, *vector)));
     }
 }
 
@@ -257,12 +254,15 @@ mod tests {
 
     #[test]
     fn products_of_any_shape_equal_the_plain_sum_on_every_instruction_set() {
-        for (rows, depth, cols) in [(1, 1, 1), (1, 7, 130), (3, 5, 16), (4, 33, 17), (5, 9, 48), (9, 64, 95), (13, 2, 128)] {
+        for (rows, depth, cols) in
+            [(1, 1, 1), (1, 7, 130), (3, 5, 16), (4, 33, 17), (5, 9, 48), (9, 64, 95), (13, 2, 128)]
+        {
             let (a, w) = (numbers(rows * (depth + 1), 1), numbers(depth * cols, 2));
             let mut expected = numbers(rows * cols, 3);
             for r in 0..rows {
                 for n in 0..cols {
-                    expected[r * cols + n] += (0..depth).map(|k| a[r * (depth + 1) + k] * w[n * depth + k]).sum::<f32>();
+                    expected[r * cols + n] +=
+                        (0..depth).map(|k| a[r * (depth + 1) + k] * w[n * depth + k]).sum::<f32>();
                 }
             }
             let transposed: Vec<f32> = (0..depth * cols).map(|i| w[i % cols * depth + i / cols]).collect();

@@ -1,0 +1,203 @@
+//! From trained agents to the report: play both spans, measure, compare, write.
+
+use std::sync::Arc;
+
+use pavlov_agents::AgentError;
+use pavlov_envs::BatchFactory;
+use pavlov_evaluation::{
+    self as evaluation, BaselineReturns, Episode, EquityCurve, TestSpan, TradeRecord, Verdict, evaluate,
+};
+use pavlov_rl_core::{Market, RngTree, Segment};
+use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
+use serde_json::{Value, json};
+
+use crate::baselines::{self, BENCHMARK, Baseline};
+use crate::episode::{EpisodeRecord, Player, play};
+use crate::error::ExperimentError;
+use crate::plan::Plan;
+use crate::report::{
+    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, Report, RunReport, SpanCurves, Subject,
+    render_html,
+};
+use crate::tables;
+use crate::train::Trained;
+use crate::world::World;
+
+/// A trained seed and its books on both spans.
+struct Played<'a> {
+    trained: &'a Trained,
+    train: EpisodeRecord,
+    test: EpisodeRecord,
+}
+
+/// Judges trained agents and writes tables, `report.json` and `report.html`.
+///
+/// # Errors
+/// [`ExperimentError`] if an agent fails or a file cannot be written.
+pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]) -> Result<Report, ExperimentError> {
+    let played = trained.iter().map(|t| play_both(plan, world, t)).collect::<Result<Vec<_>, _>>()?;
+    let baselines = baselines::all(plan, world)?;
+    let report = compare(plan, world, &played, &baselines)?;
+    let disk = folder.disk();
+    for seed in &played {
+        write_tables(disk, &folder.seed(seed.trained.seed), world, seed)?;
+    }
+    let curves = Curves {
+        train: span_curves(&world.market, &played, &baselines, |p| &p.train, |b| &b.train),
+        test: span_curves(&world.market, &played, &baselines, |p| &p.test, |b| &b.test),
+        learning: trained.iter().map(|t| learning(disk, &folder.seed(t.seed), t.seed)).collect::<Result<_, _>>()?,
+    };
+    let html = render_html(&report, &curves, &plan.to_toml().to_string(), &world.data_notes);
+    let text = report.to_json().map_err(|e| ExperimentError::Encode { what: "report.json", reason: e.to_string() })?;
+    write_atomic(&**disk, &folder.report_html(), html.as_bytes())?;
+    write_atomic(&**disk, &folder.report_json(), text.as_bytes())?;
+    Ok(report)
+}
+
+fn play_both<'a>(plan: &Plan, world: &World, trained: &'a Trained) -> Result<Played<'a>, ExperimentError> {
+    let play_span = |span: &dyn BatchFactory, segment: Segment, stream: u64| {
+        let env = span.batch(0..1, &RngTree::new(trained.seed));
+        let rng = RngTree::new(trained.seed).child("eval").stream("policy", stream);
+        let warm = (plan.eval.memory_warm_bars, segment.start);
+        let mut player = Player::new(&*trained.agent, &*env, warm, plan.eval.mode, rng)?;
+        play(env, |seen, actions| player.decide(seen, actions))
+    };
+    let failed = |source: AgentError| ExperimentError::Agent { seed: trained.seed, source };
+    Ok(Played {
+        train: play_span(&*world.train_span, world.train, 0).map_err(failed)?,
+        test: play_span(&*world.test_span, world.test, 1).map_err(failed)?,
+        trained,
+    })
+}
+
+fn compare(plan: &Plan, world: &World, played: &[Played<'_>], baselines: &[Baseline]) -> Result<Report, ExperimentError> {
+    let measure = |what: &str, record: &EpisodeRecord| measure(plan, &world.market, what, record);
+    let mut runs = Vec::new();
+    let mut agent_returns = Vec::new();
+    for Played { trained, train, test } in played {
+        let what = format!("seed {}", trained.seed);
+        let (test, train) = (measure(&what, test)?, measure(&what, train)?);
+        agent_returns.push(cumulative_return(&what, &test)?);
+        let checkpoint = trained.checkpoint.to_string();
+        runs.push(RunReport::new(trained.seed, trained.env_steps, trained.updates, checkpoint, &test, &train));
+    }
+    let mut reports = std::collections::BTreeMap::new();
+    let mut compared = Vec::new();
+    for baseline in baselines {
+        let each = |records: &[EpisodeRecord]| {
+            records.iter().map(|record| measure(&baseline.name, record)).collect::<Result<Vec<_>, _>>()
+        };
+        let (test, train) = (each(&baseline.test)?, each(&baseline.train)?);
+        let returns = test.iter().map(|t| cumulative_return(&baseline.name, t)).collect::<Result<Vec<_>, _>>()?;
+        let (report, returns) = match baseline.seeded {
+            true => (BaselineReport::seeded(&baseline.summary, &test, &train), BaselineReturns::PerSeed(returns)),
+            false => (
+                BaselineReport::constant(&baseline.summary, &test[0], &train[0]),
+                BaselineReturns::Constant(returns[0]),
+            ),
+        };
+        reports.insert(baseline.name.clone(), report);
+        compared.push(evaluation::Baseline { name: baseline.name.clone(), returns });
+    }
+    let verdict = Verdict::new(&agent_returns, &compared, BENCHMARK, test_span(world));
+    let verdict = verdict.map_err(|e| ExperimentError::Judge { what: "the comparison".into(), reason: e.to_string() })?;
+    let (money, asset) = plan.environment.units();
+    let subject = Subject {
+        name: plan.name.clone(),
+        config_hash: plan.config_hash().to_string(),
+        data_hashes: world.data_hashes.clone(),
+        money: money.into(),
+        asset: asset.into(),
+        notes: plan.notes(),
+    };
+    Ok(Report::new(subject, runs, reports, verdict))
+}
+
+fn test_span(world: &World) -> TestSpan {
+    const DAY_NS: f64 = 86_400e9;
+    let Segment { first, end, .. } = world.test;
+    let times = &world.market.times;
+    let ns = times[end as usize - 1] - times[first as usize];
+    TestSpan { periods: (end - first - 1) as usize, days: ns as f64 / DAY_NS }
+}
+
+fn measure(plan: &Plan, market: &Market, what: &str, record: &EpisodeRecord) -> Result<Evaluated, ExperimentError> {
+    let curve = EquityCurve::new(
+        record.rows.iter().map(|row| market.times[*row as usize]).collect(),
+        record.ledgers.iter().map(|l| l.net_worth()).collect(),
+        record.ledgers.iter().map(|l| l.holdings_value).collect(),
+    );
+    let curve = curve.map_err(|e| ExperimentError::Judge { what: what.into(), reason: e.to_string() })?;
+    let trade = |fill: &pavlov_rl_core::Fill| TradeRecord {
+        time: market.times[fill.row as usize],
+        shares: fill.shares,
+        price: fill.price,
+        fee: fill.fee,
+    };
+    let trades: Vec<_> = record.fills.iter().map(trade).collect();
+    Ok(evaluate(&Episode::new(&curve, &trades, plan.eval.risk_free)))
+}
+
+fn cumulative_return(what: &str, metrics: &Evaluated) -> Result<f64, ExperimentError> {
+    metrics["cumulative_return"]
+        .map_err(|reason| ExperimentError::Judge { what: what.into(), reason: format!("cumulative return: {reason}") })
+}
+
+fn write_tables(disk: &Arc<dyn Disk>, folder: &SeedFolder, world: &World, seed: &Played<'_>) -> Result<(), ExperimentError> {
+    let spans = [("train", &seed.train), ("test", &seed.test)];
+    write_atomic(&**disk, &folder.equity(), &tables::equity(&world.market, &spans)?)?;
+    write_atomic(&**disk, &folder.fills(), &tables::fills(&world.market, &spans)?)?;
+    let Trained { seed, env_steps, updates, checkpoint, .. } = seed.trained;
+    let done = json!({
+        "schema_version": 1, "seed": seed, "env_steps": env_steps, "updates": updates, "checkpoint": checkpoint.to_string(),
+    });
+    write_atomic(&**disk, &folder.done(), format!("{done:#}\n").as_bytes())?;
+    Ok(())
+}
+
+fn span_curves<'a>(
+    market: &Market,
+    played: &'a [Played<'_>],
+    baselines: &'a [Baseline],
+    of_agent: impl Fn(&'a Played<'_>) -> &'a EpisodeRecord,
+    of_baseline: impl Fn(&'a Baseline) -> &'a Vec<EpisodeRecord>,
+) -> SpanCurves {
+    let net_worth = |record: &EpisodeRecord| record.ledgers.iter().map(|l| l.net_worth()).collect::<Vec<_>>();
+    let rows = of_baseline(&baselines[0])[0].rows.iter().map(|row| *row as usize);
+    let agents = played.iter().map(|p| {
+        let record = of_agent(p);
+        let held = record.rows.iter().zip(&record.ledgers).map(|(row, l)| l.holdings_value / market.prices.close[*row as usize]);
+        AgentCurve { seed: p.trained.seed, net_worth: net_worth(record), position: held.collect() }
+    });
+    let means = baselines.iter().map(|b| {
+        let curves: Vec<_> = of_baseline(b).iter().map(net_worth).collect();
+        BaselineCurve { name: b.name.clone(), net_worth: mean(&curves) }
+    });
+    SpanCurves {
+        times: rows.clone().map(|row| market.times[row]).collect(),
+        close: rows.map(|row| market.prices.close[row]).collect(),
+        agents: agents.collect(),
+        baselines: means.collect(),
+    }
+}
+
+/// Mean of curves by bar, as far as all of them go.
+fn mean(curves: &[Vec<f64>]) -> Vec<f64> {
+    let len = curves.iter().map(Vec::len).min().unwrap_or(0);
+    (0..len).map(|t| curves.iter().map(|c| c[t]).sum::<f64>() / curves.len() as f64).collect()
+}
+
+/// The learning curve in a seed's metrics log.
+fn learning(disk: &Arc<dyn Disk>, folder: &SeedFolder, seed: u64) -> Result<LearningCurve, ExperimentError> {
+    let log = pavlov_store::read(&**disk, &folder.metrics())?;
+    let mut curve = LearningCurve { seed, ..LearningCurve::default() };
+    for line in log.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+        let line: Value = serde_json::from_slice(line)
+            .map_err(|e| ExperimentError::Encode { what: "metrics.jsonl", reason: e.to_string() })?;
+        if let (Some(steps), Some(profit)) = (line["env_steps"].as_u64(), line["episode_profit"].as_f64()) {
+            curve.env_steps.push(steps);
+            curve.episode_profit.push(profit);
+        }
+    }
+    Ok(curve)
+}

@@ -1,0 +1,4 @@
+//! One file a provider.
+
+pub(crate) mod noise;
+pub(crate) mod synthetic;

@@ -1,0 +1,248 @@
+//! Markets that are made up, each with a known answer.
+//!
+//! A bar is a path of [`STEPS`] equal pieces. Within the bar the path adds up, so `close = open * (1 + r)` with
+//! `r = drift + sum of noise`; open, high, low and close are read off it, so a bar is always consistent, and it opens
+//! where the one before closed. The noise of a piece is uniform, symmetric and bounded: a bar's noise has mean 0,
+//! standard deviation `volatility`, and never exceeds 6 times that, so prices stay positive without a clamp.
+
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+
+use crate::provider::{Provider, Request};
+use crate::providers::noise::{stream, uniform, unit};
+use crate::{Bar, BarColumns, MarketDataError};
+
+/// Pieces of a bar's path.
+const STEPS: usize = 12;
+/// A bar's noise in units of its volatility is less than this: sqrt(3) a piece, 12 pieces, over sqrt(12).
+const LARGEST_NOISE: f64 = 6.0;
+/// No bar moves further than this, so that prices stay positive.
+const LARGEST_MOVE: f64 = 0.9;
+/// The cap of a clustering market's variance: 6 times its root and a drift stay below the largest move.
+const LARGEST_VARIANCE: f64 = 0.01;
+const SQRT_STEPS: f64 = 3.464_101_615_137_754_6;
+
+const PATH: u64 = 0;
+const VOLUME: u64 = 1;
+const HIDDEN: u64 = 2;
+
+/// A seeded market: the `[provider]` table of `name = "synthetic"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Raw")]
+pub(crate) struct Synthetic {
+    seed: u64,
+    start_price: f64,
+    mean_volume: f64,
+    mode: Mode,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    #[serde(rename = "name")]
+    _name: String,
+    seed: u64,
+    start_price: f64,
+    mean_volume: f64,
+    mode: Mode,
+}
+
+/// The law of the returns; volatility and drift are of the relative move of one bar.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Mode {
+    /// Bull, bear and sideways markets take turns, and volatility clusters by GARCH(1,1) (Bollerslev 1986, eq. 1):
+    /// `v[t+1] = volatility^2 (1 - alpha - beta) + alpha (r[t] - drift)^2 + beta v[t]`.
+    Regimes(Regimes),
+    /// The expected next price is the present one: `E[P[t+1] | past] = P[t]`.
+    Martingale { volatility: f64 },
+    /// A martingale up to the volume: the volume of a bar is above `mean_volume` if the next bar rises and below if
+    /// it falls, right with probability `hit_rate`.
+    PlantedSignal { volatility: f64, hit_rate: f64 },
+    /// The move of a bar is `phi` times the move of the last one, plus noise.
+    Autoregressive { volatility: f64, phi: f64 },
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Regimes {
+    /// Long-run standard deviation of a bar's move.
+    volatility: f64,
+    garch_alpha: f64,
+    garch_beta: f64,
+    /// Expected move of a bar in a bull market.
+    bull_drift: f64,
+    /// Expected move of a bar in a bear market, negative.
+    bear_drift: f64,
+    /// Bars until a regime is drawn anew, on average.
+    mean_regime_bars: f64,
+}
+
+impl TryFrom<Raw> for Synthetic {
+    type Error = String;
+
+    fn try_from(raw: Raw) -> Result<Self, String> {
+        let Raw { seed, start_price, mean_volume, mode, .. } = raw;
+        let positive = |name: &str, value: f64| {
+            let fits = value.is_finite() && value > 0.0;
+            if fits { Ok(()) } else { Err(format!("provider.{name} is {value}, must be positive")) }
+        };
+        positive("start_price", start_price)?;
+        positive("mean_volume", mean_volume)?;
+        mode.check()?;
+        Ok(Synthetic { seed, start_price, mean_volume, mode })
+    }
+}
+
+impl Mode {
+    fn check(&self) -> Result<(), String> {
+        let within = |name: &str, value: f64, low: f64, high: f64| {
+            let fits = (low..=high).contains(&value);
+            if fits { Ok(()) } else { Err(format!("provider.mode: {name} is {value}, must be in {low}..={high}")) }
+        };
+        match *self {
+            Mode::Regimes(law) => {
+                within("volatility", law.volatility, 0.0, 0.1)?;
+                within("garch_alpha", law.garch_alpha, 0.0, 1.0)?;
+                within("garch_beta", law.garch_beta, 0.0, 1.0)?;
+                within("garch_alpha + garch_beta", law.garch_alpha + law.garch_beta, 0.0, 0.999)?;
+                within("bull_drift", law.bull_drift, 0.0, 0.1)?;
+                within("bear_drift", law.bear_drift, -0.1, 0.0)?;
+                within("mean_regime_bars", law.mean_regime_bars, 1.0, 1e9)
+            }
+            Mode::Martingale { volatility } => within("volatility", volatility, 0.0, 0.1),
+            Mode::PlantedSignal { volatility, hit_rate } => {
+                within("volatility", volatility, 0.0, 0.1)?;
+                within("hit_rate", hit_rate, 0.5, 1.0)
+            }
+            Mode::Autoregressive { volatility, phi } => {
+                within("phi", phi, -0.95, 0.95)?;
+                within("volatility / (1 - |phi|)", volatility / (1.0 - phi.abs()), 0.0, LARGEST_MOVE / LARGEST_NOISE)
+            }
+        }
+    }
+
+    fn volatility(&self) -> f64 {
+        match *self {
+            Mode::Regimes(Regimes { volatility, .. })
+            | Mode::Martingale { volatility }
+            | Mode::PlantedSignal { volatility, .. }
+            | Mode::Autoregressive { volatility, .. } => volatility,
+        }
+    }
+}
+
+impl Provider for Synthetic {
+    fn fetch(&self, request: &Request<'_>) -> Result<BarColumns, MarketDataError> {
+        let mut market = Market::new(self);
+        let mut columns = BarColumns::default();
+        let mut time = request.span.from_ns;
+        while time < request.span.to_ns {
+            let close = time.saturating_add(request.interval_ns);
+            columns.push(market.next_bar(close));
+            time = close;
+        }
+        Ok(columns)
+    }
+}
+
+/// What changes from bar to bar.
+struct Market<'a> {
+    rules: &'a Synthetic,
+    path: ChaCha8Rng,
+    volume: ChaCha8Rng,
+    hidden: ChaCha8Rng,
+    price: f64,
+    last_move: f64,
+    variance: f64,
+    /// Expected move of the present regime.
+    drift: f64,
+    /// Sign of the present bar's move, where the market plants it.
+    rises: bool,
+}
+
+impl<'a> Market<'a> {
+    fn new(rules: &'a Synthetic) -> Self {
+        let mut hidden = stream(rules.seed, HIDDEN);
+        let volatility = rules.mode.volatility();
+        Market {
+            rules,
+            path: stream(rules.seed, PATH),
+            volume: stream(rules.seed, VOLUME),
+            price: rules.start_price,
+            last_move: 0.0,
+            variance: volatility * volatility,
+            drift: 0.0,
+            rises: uniform(&mut hidden) < 0.5,
+            hidden,
+        }
+    }
+
+    fn next_bar(&mut self, time: i64) -> Bar {
+        let volatility = self.rules.mode.volatility();
+        let (walk, volume) = match self.rules.mode {
+            Mode::Regimes(law) => self.regimes(&law),
+            Mode::Martingale { .. } => (self.walk(0.0, volatility), self.any_volume()),
+            Mode::PlantedSignal { hit_rate, .. } => self.planted(volatility, hit_rate),
+            Mode::Autoregressive { phi, .. } => (self.walk(phi * self.last_move, volatility), self.any_volume()),
+        };
+        let at = |point: f64| self.price * (1.0 + point);
+        let (open, high, low, close) = (self.price, at(walk.high), at(walk.low), at(walk.end));
+        self.last_move = walk.end;
+        self.price = close;
+        Bar { time, open, high, low, close, volume }
+    }
+
+    /// A bar of the present regime, more of it traded when the market is wild.
+    fn regimes(&mut self, law: &Regimes) -> (Walk, f64) {
+        let Regimes { volatility, garch_alpha, garch_beta, bull_drift, bear_drift, mean_regime_bars } = *law;
+        if uniform(&mut self.hidden) * mean_regime_bars < 1.0 {
+            self.drift = [bull_drift, bear_drift, 0.0][(uniform(&mut self.hidden) * 3.0) as usize];
+        }
+        let now = self.variance.sqrt();
+        let walk = self.walk(self.drift, now);
+        let surprise = walk.end - self.drift;
+        let long_run = volatility * volatility * (1.0 - garch_alpha - garch_beta);
+        self.variance = (long_run + garch_alpha * surprise * surprise + garch_beta * self.variance).min(LARGEST_VARIANCE);
+        let busy = if volatility > 0.0 { now / volatility } else { 1.0 };
+        (walk, self.any_volume() * busy)
+    }
+
+    /// A bar that moves the way drawn before it, and whose volume tells of the next.
+    fn planted(&mut self, volatility: f64, hit_rate: f64) -> (Walk, f64) {
+        let walk = self.walk(0.0, volatility);
+        let walk = if (walk.end > 0.0) == self.rises { walk } else { walk.mirrored() };
+        self.rises = uniform(&mut self.hidden) < 0.5;
+        let tells_rise = self.rises == (uniform(&mut self.hidden) < hit_rate);
+        let level = if tells_rise { 1.25 } else { 0.25 };
+        (walk, self.rules.mean_volume * (level + 0.5 * uniform(&mut self.volume)))
+    }
+
+    fn walk(&mut self, drift: f64, volatility: f64) -> Walk {
+        let mut walk = Walk { end: 0.0, low: 0.0, high: 0.0 };
+        for _ in 0..STEPS {
+            walk.end += drift / STEPS as f64 + volatility / SQRT_STEPS * unit(&mut self.path);
+            walk.low = walk.low.min(walk.end);
+            walk.high = walk.high.max(walk.end);
+        }
+        walk
+    }
+
+    fn any_volume(&mut self) -> f64 {
+        self.rules.mean_volume * (0.5 + uniform(&mut self.volume))
+    }
+}
+
+/// A bar's path relative to its opening.
+#[derive(Clone, Copy)]
+struct Walk {
+    end: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Walk {
+    fn mirrored(self) -> Walk {
+        Walk { end: -self.end, low: -self.high, high: -self.low }
+    }
+}
