@@ -89,11 +89,16 @@ impl Source {
         parse: impl Fn(ValueDeserializer<'t>) -> Result<R, toml::de::Error>,
     ) -> Option<R> {
         let mut section = section.clone();
+        let mut removed = Vec::new();
         loop {
             let error = match parse(ValueDeserializer::from(section.clone())) {
                 Ok(read) => return Some(read),
                 Err(error) => error,
             };
+            // A required key that was removed because of its value is missing now; that was reported.
+            if removed.iter().any(|key| error.message() == format!("missing field `{key}`")) {
+                return None;
+            }
             let at = error.span().map(|s| s.start);
             let key = at.and_then(|at| remove_at(section.get_mut(), at));
             let message = match &key {
@@ -101,7 +106,7 @@ impl Source {
                 None => format!("{name}: {}", with_nearest(error.message())),
             };
             problems.push(self.problem(at.or(Some(section.span().start)), message));
-            key?;
+            removed.push(key?);
         }
     }
 

@@ -11,7 +11,7 @@ use common::{CONFIG, experiment, fingerprint, options, with_hooks};
 use pavlov_experiment::run;
 use pavlov_rl_core::{RngTree, below};
 use pavlov_store::{CheckpointStore, OsDisk};
-use pavlov_testkit::nightly;
+use pavlov_testkit::scale::nightly;
 
 const PLACE: &str = "PAVLOV_TEST_KILL_PLACE";
 

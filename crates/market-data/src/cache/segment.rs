@@ -1,4 +1,22 @@
 //! One segment: bars as the bytes of a Parquet file, and back.
+//!
+//! Codec and encoding were chosen by measurement (parquet 60.1, 28,144 hourly Bitcoin bars, 1,350,912 bytes in memory,
+//! best of 31 runs on one busy Zen 4 core; times always delta-packed, no dictionary, no statistics):
+//!
+//! | values | codec | bytes | of memory | write ms | read ms |
+//! |---|---|---|---|---|---|
+//! | plain | none | 1,128,953 | 84 % | 0.25 | 0.05 |
+//! | plain | snappy | 671,391 | 50 % | 2.5 | 0.82 |
+//! | **plain** | **lz4** | 671,618 | 50 % | 3.0 | **0.50** |
+//! | plain | zstd 1 | 460,064 | 34 % | 4.0 | 1.4 |
+//! | byte stream split | none | 1,128,953 | 84 % | 0.57 | 0.38 |
+//! | byte stream split | snappy | 744,897 | 55 % | 6.7 | 1.2 |
+//! | byte stream split | lz4 | 736,722 | 55 % | 2.6 | 0.99 |
+//! | byte stream split | zstd 1 | 543,102 | 40 % | 2.7 | 1.4 |
+//! | dictionary | lz4 | 839,595 | 62 % | 11 | 0.80 |
+//!
+//! Prices of few digits repeat as whole words, which plain values keep and split bytes destroy. lz4 is as small as
+//! snappy and reads faster; zstd would save a third more but is the only codec that needs a C compiler.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -27,9 +45,9 @@ pub(super) fn schema() -> SchemaRef {
 fn properties() -> WriterProperties {
     let time = ColumnPath::from("time");
     WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
+        .set_compression(Compression::LZ4_RAW)
         .set_dictionary_enabled(false)
-        .set_encoding(Encoding::BYTE_STREAM_SPLIT)
+        .set_encoding(Encoding::PLAIN)
         .set_column_encoding(time, Encoding::DELTA_BINARY_PACKED)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true)
@@ -38,15 +56,11 @@ fn properties() -> WriterProperties {
 }
 
 pub(super) fn encode(bars: &Bars) -> Result<Vec<u8>, ParquetError> {
-    encode_with(bars, properties())
-}
-
-fn encode_with(bars: &Bars, properties: WriterProperties) -> Result<Vec<u8>, ParquetError> {
     let (times, prices) = bars.arrays();
     let times: ArrayRef = Arc::new(times.clone().with_timezone("UTC"));
     let values = prices.iter().map(|values| Arc::new(values.clone()) as ArrayRef);
     let batch = RecordBatch::try_new(schema(), std::iter::once(times).chain(values).collect())?;
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema(), options)?;
     writer.write(&batch)?;
     writer.into_inner()
@@ -77,4 +91,42 @@ pub(super) fn columns(batch: &RecordBatch) -> Option<(TimestampNanosecondArray, 
     let prices = values.each_mut().map(Option::take);
     let [Some(open), Some(high), Some(low), Some(close), Some(volume)] = prices else { return None };
     Some((times.with_timezone_opt(None::<Arc<str>>), [open, high, low, close, volume]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BarColumns, BarPolicy};
+    use proptest::prelude::*;
+
+    fn bars(closes: &[f64]) -> Bars {
+        let columns = BarColumns {
+            times: (0..closes.len() as i64).map(|i| i * 7 - 20).collect(),
+            open: closes.to_vec(),
+            high: closes.to_vec(),
+            low: closes.to_vec(),
+            close: closes.to_vec(),
+            volume: closes.to_vec(),
+        };
+        Bars::new("X", 7, columns, &BarPolicy::default()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn bars_read_back_bit_for_bit(closes in prop::collection::vec(f64::MIN_POSITIVE..f64::MAX, 0..300)) {
+            let bars = bars(&closes);
+            let batch = decode(encode(&bars).unwrap()).unwrap();
+            let (times, prices) = columns(&batch).unwrap();
+            let again = Bars::from_arrays("X", 7, times, prices).unwrap();
+            prop_assert_eq!(again.content_hash(), bars.content_hash());
+        }
+
+        #[test]
+        fn damaged_bytes_never_bring_the_process_down(at in 0usize..2_000, bit in 0u8..8) {
+            let mut bytes = encode(&bars(&[1.5; 100])).unwrap();
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            let _ = decode(bytes);
+        }
+    }
 }

@@ -1,9 +1,9 @@
-//! Kernels over `f32` that use what the machine has: one portable body, compiled once per instruction set.
+//! Kernels over `f32` that use what the machine has: one body, compiled once per instruction set.
 //!
-//! A kernel is a value whose [`Kernel::run`] is generic over [`Simd`]; [`Isa::run`] picks the compilation
-//! at run time. Element-wise bodies are plain loops over [`Lane`]s of 16 numbers, which the compiler turns
-//! into vector instructions; matrix products hold their sums in [`Simd::Vector`]s. Results differ between instruction sets in the last bits (fused multiply-add,
-//! order of sums); on one machine they are the same bits at every call.
+//! A kernel is a value with a `run` that is generic over the instruction set; an [`Isa`] picks the compilation at run
+//! time. Element-wise bodies are plain loops over lanes of 16 numbers, which the compiler turns into vector
+//! instructions; matrix products keep their sums in vectors that are spelled out. Results differ between instruction
+//! sets in the last bits (fused multiply-add, order of sums); on one machine they are the same bits at every call.
 
 mod isa;
 mod math;
