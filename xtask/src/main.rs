@@ -4,10 +4,11 @@ mod progress;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use pavlov_experiment::{Device, ExperimentError, Hooks, Options, data, report, run};
+use pavlov_experiment::{Device, ExperimentError, Hooks, Options, OsDisk, data, report, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -131,7 +132,9 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Experiment(args) => {
             let overrides = overrides(&args);
             let out = args.out.unwrap_or_else(|| run::free_folder(&root().join("runs"), &args.config));
-            work(&args.place, |options, hooks| run::run(&args.config, &overrides, &out, options, hooks).map(|r| (r, out.clone())))
+            work(&args.place, |options, hooks| {
+                run::run(&args.config, &overrides, &out, options, hooks).map(|r| (r, out.clone()))
+            })
         }
         Command::Resume { run, place } => {
             work(&place, |options, hooks| run::resume(&run, options, hooks).map(|r| (r, run.clone())))
@@ -160,14 +163,8 @@ fn work(
         progress::say("stopping after the current update (again to stop at once)");
     })?;
     let (DeviceChoice::Auto | DeviceChoice::Cpu) = place.device;
-    let options = Options {
-        datasets_dir: root().join("datasets"),
-        cache_dir: root().join("cache"),
-        data_dir: place.data_dir.clone().or_else(data_dir),
-        threads: place.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
-        device: Device::Cpu,
-        git_commit: git_commit(),
-    };
+    let threads = place.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let options = options(place.data_dir.clone(), threads);
     let shown = progress::Shown::new(place.quiet);
     let clock = progress::clock();
     let hooks = Hooks { clock: &clock, progress: &|event| shown.take(event), stop: &STOP };
@@ -178,26 +175,35 @@ fn work(
 }
 
 fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
-    let (datasets, cache) = (root().join("datasets"), root().join("cache"));
     let outcome = match command {
         DataCommand::Import { file, manifest, out } => {
-            data::import(&file, manifest.as_deref(), &datasets, &out.unwrap_or(cache))?
+            let options = options(None, 1);
+            let out = out.unwrap_or_else(|| options.cache_dir.clone());
+            data::import(&file, manifest.as_deref(), &out, &options)?
         }
-        DataCommand::List { data_dir: dir } => data::list(&datasets, &cache, dir.or_else(data_dir))?,
-        DataCommand::Verify => data::verify(&datasets, &cache)?,
+        DataCommand::List { data_dir } => data::list(&options(data_dir, 1))?,
+        DataCommand::Verify => data::verify(&options(None, 1))?,
     };
     progress::print(&outcome.text);
     Ok(if outcome.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn options(data_dir: Option<PathBuf>, threads: usize) -> Options {
+    Options {
+        disk: Arc::new(OsDisk),
+        datasets_dir: root().join("datasets"),
+        cache_dir: root().join("cache"),
+        data_dir: data_dir.or_else(|| std::env::var_os("PAVLOV_DATA_DIR").map(PathBuf::from)),
+        threads,
+        device: Device::Cpu,
+        git_commit: git_commit(),
+    }
 }
 
 /// The workspace: cargo names this package's folder; outside cargo, the current folder.
 fn root() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     package.and_then(|dir| dir.parent().map(PathBuf::from)).unwrap_or_else(|| PathBuf::from("."))
-}
-
-fn data_dir() -> Option<PathBuf> {
-    std::env::var_os("PAVLOV_DATA_DIR").map(PathBuf::from)
 }
 
 fn git_commit() -> Option<String> {

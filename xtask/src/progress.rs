@@ -12,29 +12,29 @@ use pavlov_experiment::Event;
 
 /// Seconds since this call.
 #[allow(clippy::disallowed_methods)]
-pub fn clock() -> impl Fn() -> f64 + Sync {
+pub(crate) fn clock() -> impl Fn() -> f64 + Sync {
     let start = std::time::Instant::now();
     move || start.elapsed().as_secs_f64()
 }
 
 /// A line on the error stream.
-pub fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     eprintln!("{line}");
 }
 
 /// Text on the output stream.
-pub fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     print!("{text}");
 }
 
 /// The result table and where the report is.
-pub fn result(table: &str, html: &Path) {
+pub(crate) fn result(table: &str, html: &Path) {
     println!("{table}");
     println!("report: {}", html.display());
 }
 
 /// Shows the events of a run.
-pub struct Shown {
+pub(crate) struct Shown {
     quiet: bool,
     terminal: bool,
     bars: MultiProgress,
@@ -56,7 +56,7 @@ const LINE_SECONDS: f64 = 5.0;
 
 impl Shown {
     /// Bars on a terminal, lines elsewhere, nothing if `quiet`.
-    pub fn new(quiet: bool) -> Self {
+    pub(crate) fn new(quiet: bool) -> Self {
         Self {
             quiet,
             terminal: stderr().is_terminal(),
@@ -67,7 +67,7 @@ impl Shown {
     }
 
     /// Takes one event.
-    pub fn take(&self, event: Event<'_>) {
+    pub(crate) fn take(&self, event: Event<'_>) {
         if let Event::Note(note) = event {
             self.bars.suspend(|| say(&format!("note: {note}")));
         }
@@ -108,7 +108,7 @@ impl Shown {
     }
 
     /// Leaves the bars as they are.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         let seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
         seeds.values().for_each(|seed| seed.bar.abandon());
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use pavlov_agents::lstm_ppo::{LstmPpo, LstmPpoConfig, Schedule};
 use pavlov_agents::{Agent, AgentConfig, AgentContext, AgentError, Device, EpisodeWord, RolloutLen};
 use pavlov_rl_core::{
-    ActMode, Action, ActionSpec, Batch, BatchEnv, Checkpoint, Decisions, EnvSpec, Environment, Experience, Fills, Frame,
-    Ledger, Memory, ObservationSpec, Policy, Rng, RngTree, Snapshot, StateError, Status, Step, UpdateStats, below,
+    ActMode, Action, ActionSpec, Batch, BatchEnv, Checkpoint, Decisions, EnvSpec, Environment, Experience, Fills,
+    Frame, Ledger, Memory, ObservationSpec, Policy, Rng, RngTree, Snapshot, StateError, Status, Step, UpdateStats,
+    below,
 };
 
 /// A cue is shown once; naming it `delay` steps later earns 1, anything else nothing. Only memory can solve it.
@@ -84,7 +85,14 @@ struct Loop {
 }
 
 fn config() -> LstmPpoConfig {
-    LstmPpoConfig { fc: 16, hidden: 16, learning_rate: 1e-2, clip: 0.2, schedule: Schedule::Constant, ..Default::default() }
+    LstmPpoConfig {
+        fc: 16,
+        hidden: 16,
+        learning_rate: 1e-2,
+        clip: 0.2,
+        schedule: Schedule::Constant,
+        ..Default::default()
+    }
 }
 
 impl Loop {
@@ -189,13 +197,16 @@ fn a_restored_agent_learns_on_bit_for_bit() {
 fn a_truncated_episode_is_bootstrapped_and_a_terminated_one_is_not() {
     // With the same seed both runs act alike up to the first update; only the targets of the last steps differ.
     let config = LstmPpoConfig { epochs: 1, ..config() };
-    let loss = |end| stat(&Loop::new(config.clone(), Recall::new(3, end), 4, RolloutLen::Steps(8), 5).until_update(), "value_loss");
+    let loss = |end| {
+        stat(&Loop::new(config.clone(), Recall::new(3, end), 4, RolloutLen::Steps(8), 5).until_update(), "value_loss")
+    };
     assert_ne!(loss(Status::Terminated), loss(Status::Truncated));
 }
 
 #[test]
 fn a_rollout_of_one_episode_ends_with_it() {
-    let mut run = Loop::new(config(), Recall::new(9, Status::Terminated), 1, RolloutLen::Episode(EpisodeWord::Episode), 2);
+    let mut run =
+        Loop::new(config(), Recall::new(9, Status::Terminated), 1, RolloutLen::Episode(EpisodeWord::Episode), 2);
     for _ in 0..3 {
         run.until_update();
         assert_eq!(run.ended, 1);
@@ -205,7 +216,8 @@ fn a_rollout_of_one_episode_ends_with_it() {
 #[test]
 fn an_environment_that_does_not_fit_is_refused_by_name() {
     let env = Recall::new(3, Status::Terminated);
-    let context = |spec, num_envs, rollout_len| AgentContext { spec, num_envs, rollout_len, updates: 1, device: Device::Cpu };
+    let context =
+        |spec, num_envs, rollout_len| AgentContext { spec, num_envs, rollout_len, updates: 1, device: Device::Cpu };
     let refused = |config: LstmPpoConfig, context: &AgentContext<'_>| match config.build(context, &RngTree::new(1)) {
         Err(AgentError::Mismatch { reason, .. }) => reason,
         _ => panic!("must be refused"),
@@ -221,13 +233,21 @@ fn an_environment_that_does_not_fit_is_refused_by_name() {
 
 #[test]
 fn a_reward_that_is_not_a_number_stops_the_learning_with_its_name() {
-    let mut run = Loop::new(LstmPpoConfig { learning_rate: 1e30, ..config() }, Recall::new(3, Status::Terminated), 4, RolloutLen::Steps(8), 3);
+    let mut run = Loop::new(
+        LstmPpoConfig { learning_rate: 1e30, ..config() },
+        Recall::new(3, Status::Terminated),
+        4,
+        RolloutLen::Steps(8),
+        3,
+    );
     let mut decisions = Decisions::new(&run.env.spec().action, 4);
     let error = (0..200).find_map(|_| {
         let mut before = Snapshot::default();
         before.copy_from(run.env.observations());
         let memory_before = run.memory.clone();
-        run.agent.act(run.env.observations(), &mut run.memory, ActMode::Sample, &mut run.policy_rng, &mut decisions).unwrap();
+        run.agent
+            .act(run.env.observations(), &mut run.memory, ActMode::Sample, &mut run.policy_rng, &mut decisions)
+            .unwrap();
         let after = run.env.step(&decisions.actions);
         let step = Experience {
             before: &before,

@@ -1,8 +1,84 @@
 //! The data commands: import a file, list the datasets, verify the cache.
-use std::path::{Path, PathBuf};
-use crate::ExperimentError;
-/// Temporary.
-pub struct Outcome { pub text: String, pub sound: bool }
-pub fn import(_: &Path, _: Option<&str>, _: &Path, _: &Path) -> Result<Outcome, ExperimentError> { Ok(Outcome { text: String::new(), sound: false }) }
-pub fn list(_: &Path, _: &Path, _: Option<PathBuf>) -> Result<Outcome, ExperimentError> { Ok(Outcome { text: String::new(), sound: false }) }
-pub fn verify(_: &Path, _: &Path) -> Result<Outcome, ExperimentError> { Ok(Outcome { text: String::new(), sound: false }) }
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use pavlov_market_data::{self as market_data, DatasetStatus, Sources, manifest_for};
+
+use crate::error::ExperimentError;
+use crate::run::Options;
+
+/// What a data command found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// For people, ending with a line end.
+    pub text: String,
+    /// Whether everything that was looked at is sound.
+    pub sound: bool,
+}
+
+/// Checks a CSV file against its manifest and writes it into the cache folder `out`.
+///
+/// The manifest is the one called `name`, or the one that names a file like this.
+///
+/// # Errors
+/// [`ExperimentError::Data`]; the cache is then as it was.
+pub fn import(file: &Path, name: Option<&str>, out: &Path, options: &Options) -> Result<Outcome, ExperimentError> {
+    let manifest = manifest_for(file, name, &options.datasets_dir, &*options.disk)?;
+    let imported = market_data::import(file, &manifest, out, &*options.disk)?;
+    let lines = [
+        format!("read as {} ({})", imported.dataset, manifest.path().display()),
+        imported.provenance.summary(),
+        format!("content hash {}", imported.hash),
+        format!("cached in {}", out.join(&imported.dataset).display()),
+    ];
+    Ok(Outcome { text: lines.join("\n") + "\n", sound: true })
+}
+
+/// Every dataset: what it is, its span, and where it can be had now.
+///
+/// # Errors
+/// [`ExperimentError::Data`] if a manifest is wrong.
+pub fn list(options: &Options) -> Result<Outcome, ExperimentError> {
+    let sources = Sources {
+        disk: options.disk.clone(),
+        cache_dir: Some(options.cache_dir.clone()),
+        data_dir: options.data_dir.clone(),
+    };
+    let mut text = String::new();
+    for status in market_data::list(&options.datasets_dir, &sources)? {
+        let span = status.span.map_or_else(|| "all of its file".into(), |span| span.to_string());
+        let _ = writeln!(text, "{}\n    {}\n    {span}; {}", status.name, status.summary, places(&status));
+    }
+    Ok(Outcome { text, sound: true })
+}
+
+fn places(status: &DatasetStatus) -> String {
+    let cached = status.cached.then(|| "cached".to_owned());
+    let provider = status.provider.map(|name| format!("made by provider {name}"));
+    let file = status.file.as_ref().map(|(path, there)| match there {
+        true => format!("file {}", path.display()),
+        false => format!("file {} is not there: give its folder with --data-dir", path.display()),
+    });
+    cached.into_iter().chain(provider).chain(file).collect::<Vec<_>>().join(", ")
+}
+
+/// Checks hash and content of everything in the cache.
+///
+/// # Errors
+/// [`ExperimentError::Data`] if a manifest is wrong; damage is in the outcome.
+pub fn verify(options: &Options) -> Result<Outcome, ExperimentError> {
+    let results = market_data::verify(&options.datasets_dir, &options.cache_dir, &*options.disk)?;
+    let mut text = String::new();
+    for result in &results {
+        let found = match &result.outcome {
+            Ok(provenance) => format!("sound, {}", provenance.summary()),
+            Err(error) => format!("DAMAGED: {error}"),
+        };
+        let _ = writeln!(text, "{}: {found}", result.dataset);
+    }
+    if results.is_empty() {
+        let _ = writeln!(text, "nothing is cached in {}", options.cache_dir.display());
+    }
+    Ok(Outcome { text, sound: results.iter().all(|result| result.outcome.is_ok()) })
+}

@@ -1,6 +1,8 @@
 //! Plays one whole episode and keeps its books.
 
-use pavlov_rl_core::{ActionBatch, ActMode, AgentError, BatchEnv, Decisions, Fill, Ledger, Memory, Observations, Policy, Rng, Status};
+use pavlov_rl_core::{
+    ActMode, ActionBatch, AgentError, BatchEnv, Decisions, Fill, Ledger, Memory, Observations, Policy, Rng, Status,
+};
 
 /// The books of one episode, a row a bar, and its fills.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,12 +3,11 @@ use std::path::PathBuf;
 use pavlov_agents::AgentError;
 use pavlov_envs::EnvError;
 use pavlov_features::FeatureError;
-use pavlov_market_data::MarketDataError;
+use pavlov_market_data::{MarketDataError, Span};
 use pavlov_rl_core::{CheckpointError, StateError};
 use pavlov_store::StoreError;
 
 use crate::source::Problem;
-use crate::span::Span;
 
 /// Why an experiment did not reach its report.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +31,9 @@ pub enum ExperimentError {
     #[error(transparent)]
     Data(#[from] MarketDataError),
     /// A span of the config holds too few bars.
-    #[error("data.{key} {span} holds {bars} usable bars of `{dataset}`, whose bars open in {available}; {needed} are needed")]
+    #[error(
+        "data.{key} {span} holds {bars} usable bars of `{dataset}`, whose bars open in {available}; {needed} are needed"
+    )]
     Span {
         /// `train` or `test`.
         key: &'static str,

@@ -16,8 +16,8 @@ use crate::episode::{EpisodeRecord, Player, play};
 use crate::error::ExperimentError;
 use crate::plan::Plan;
 use crate::report::{
-    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, Report, RunReport, SpanCurves, Subject,
-    render_html,
+    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, Report, RunReport, SpanCurves,
+    Subject, render_html,
 };
 use crate::tables;
 use crate::train::Trained;
@@ -70,7 +70,12 @@ fn play_both<'a>(plan: &Plan, world: &World, trained: &'a Trained) -> Result<Pla
     })
 }
 
-fn compare(plan: &Plan, world: &World, played: &[Played<'_>], baselines: &[Baseline]) -> Result<Report, ExperimentError> {
+fn compare(
+    plan: &Plan,
+    world: &World,
+    played: &[Played<'_>],
+    baselines: &[Baseline],
+) -> Result<Report, ExperimentError> {
     let measure = |what: &str, record: &EpisodeRecord| measure(plan, &world.market, what, record);
     let mut runs = Vec::new();
     let mut agent_returns = Vec::new();
@@ -100,7 +105,8 @@ fn compare(plan: &Plan, world: &World, played: &[Played<'_>], baselines: &[Basel
         compared.push(evaluation::Baseline { name: baseline.name.clone(), returns });
     }
     let verdict = Verdict::new(&agent_returns, &compared, BENCHMARK, test_span(world));
-    let verdict = verdict.map_err(|e| ExperimentError::Judge { what: "the comparison".into(), reason: e.to_string() })?;
+    let verdict =
+        verdict.map_err(|e| ExperimentError::Judge { what: "the comparison".into(), reason: e.to_string() })?;
     let (money, asset) = plan.environment.units();
     let subject = Subject {
         name: plan.name.clone(),
@@ -143,7 +149,12 @@ fn cumulative_return(what: &str, metrics: &Evaluated) -> Result<f64, ExperimentE
         .map_err(|reason| ExperimentError::Judge { what: what.into(), reason: format!("cumulative return: {reason}") })
 }
 
-fn write_tables(disk: &Arc<dyn Disk>, folder: &SeedFolder, world: &World, seed: &Played<'_>) -> Result<(), ExperimentError> {
+fn write_tables(
+    disk: &Arc<dyn Disk>,
+    folder: &SeedFolder,
+    world: &World,
+    seed: &Played<'_>,
+) -> Result<(), ExperimentError> {
     let spans = [("train", &seed.train), ("test", &seed.test)];
     write_atomic(&**disk, &folder.equity(), &tables::equity(&world.market, &spans)?)?;
     write_atomic(&**disk, &folder.fills(), &tables::fills(&world.market, &spans)?)?;
@@ -166,7 +177,11 @@ fn span_curves<'a>(
     let rows = of_baseline(&baselines[0])[0].rows.iter().map(|row| *row as usize);
     let agents = played.iter().map(|p| {
         let record = of_agent(p);
-        let held = record.rows.iter().zip(&record.ledgers).map(|(row, l)| l.holdings_value / market.prices.close[*row as usize]);
+        let held = record
+            .rows
+            .iter()
+            .zip(&record.ledgers)
+            .map(|(row, l)| l.holdings_value / market.prices.close[*row as usize]);
         AgentCurve { seed: p.trained.seed, net_worth: net_worth(record), position: held.collect() }
     });
     let means = baselines.iter().map(|b| {

@@ -5,6 +5,7 @@ use std::path::Path;
 use pavlov_agents::{AGENTS, AgentConfig, RolloutLen};
 use pavlov_envs::{ENVIRONMENTS, EnvironmentConfig};
 use pavlov_features::{FEATURES, FeatureConfig, Scaling};
+use pavlov_market_data::Span;
 use pavlov_rl_core::ActMode;
 use pavlov_store::Hash;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,6 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::error::ExperimentError;
 use crate::source::{self, Problem, Source, suggestion};
-use crate::span::Span;
 
 /// Version of the config and plan format that this build reads and writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -43,8 +43,7 @@ pub struct Plan {
 }
 
 /// Section `[data]`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DataConfig {
     /// Name of a manifest `datasets/<name>.toml`. Required.
     pub dataset: String,
@@ -52,6 +51,15 @@ pub struct DataConfig {
     pub train: Span,
     /// Test span, half-open, UTC; begins at or after the end of the training span. Required.
     pub test: Span,
+}
+
+/// Section `[data]` as it is written; what is missing is found together with what is wrong.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawData {
+    dataset: Option<String>,
+    train: Option<Span>,
+    test: Option<Span>,
 }
 
 /// Section `[train]`.
@@ -72,7 +80,13 @@ pub struct TrainConfig {
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        Self { num_envs: 64, rollout_len: RolloutLen::Steps(128), updates: 500, reward_scale: 1.0, checkpoint_every: 50 }
+        Self {
+            num_envs: 64,
+            rollout_len: RolloutLen::Steps(128),
+            updates: 500,
+            reward_scale: 1.0,
+            checkpoint_every: 50,
+        }
     }
 }
 
@@ -204,7 +218,8 @@ impl Reader<'_> {
         let train = self.plain("train", table.remove("train"), check_train);
         let eval = self.plain("eval", table.remove("eval"), check_eval);
         let runs = self.plain("runs", table.remove("runs"), check_runs);
-        let manifest = table.remove("manifest").and_then(|m| self.source.read("manifest", &m, self.problems, String::deserialize));
+        let manifest =
+            table.remove("manifest").and_then(|m| self.source.read("manifest", &m, self.problems, String::deserialize));
         let (scaling, features) = features?;
         Some(Plan {
             manifest,
@@ -240,7 +255,10 @@ impl Reader<'_> {
         };
         let word = self.source.read(key, &value, self.problems, String::deserialize)?;
         if word.is_empty() || word.contains(['/', '\\']) {
-            self.problem(Some(value.span().start), format!("{key} must be a word that can name a folder, got `{word}`"));
+            self.problem(
+                Some(value.span().start),
+                format!("{key} must be a word that can name a folder, got `{word}`"),
+            );
         }
         Some(word)
     }
@@ -259,10 +277,20 @@ impl Reader<'_> {
     }
 
     fn data(&mut self, value: Option<Value<'_>>) -> Option<DataConfig> {
-        if value.is_none() {
-            self.problem(None, "section [data] is missing: it names the dataset and the spans".into());
+        let value = self.required("data", value)?;
+        let raw: RawData = self.plain("data", Some(value.clone()), |_| Vec::new())?;
+        let written = |key: &str| value.get_ref().as_table().is_some_and(|t| t.keys().any(|k| k.get_ref() == key));
+        let missing =
+            [("dataset", raw.dataset.is_none()), ("train", raw.train.is_none()), ("test", raw.test.is_none())];
+        let missing = missing.into_iter().filter(|(key, absent)| *absent && !written(key));
+        let mut messages: Vec<String> = missing.map(|(key, _)| format!("{key} is missing")).collect();
+        if let (Some(train), Some(test)) = (raw.train, raw.test)
+            && test.from_ns < train.to_ns
+        {
+            messages.push(format!("test must begin at or after the end of train, got {test} after {train}"));
         }
-        self.plain("data", value, check_data)
+        self.source.check("data", &value, messages, self.problems);
+        Some(DataConfig { dataset: raw.dataset?, train: raw.train?, test: raw.test? })
     }
 
     /// A table with a `name` that a registry knows, read by the entry's own parser.
@@ -329,7 +357,9 @@ impl Reader<'_> {
             scaling: Scaling,
         }
         let rest: Rest = self.plain("features", Some(value), |_| Vec::new())?;
-        let Some(DeValue::Array(columns)) = columns.map(Spanned::into_inner).filter(|c| c.as_array().is_some_and(|a| !a.is_empty())) else {
+        let Some(DeValue::Array(columns)) =
+            columns.map(Spanned::into_inner).filter(|c| c.as_array().is_some_and(|a| !a.is_empty()))
+        else {
             self.problem(Some(at), "features.columns must list at least one feature".into());
             return None;
         };
@@ -354,22 +384,6 @@ impl Reader<'_> {
         }
         value
     }
-}
-
-fn check_data(data: &DataConfig) -> Vec<String> {
-    let mut problems = Vec::new();
-    if data.dataset.is_empty() {
-        problems.push("dataset is missing: name a manifest of datasets/".into());
-    }
-    for (key, span) in [("train", &data.train), ("test", &data.test)] {
-        if span.is_empty() {
-            problems.push(format!("{key} must be a span [\"from\", \"to\"] with from before to, got {span}"));
-        }
-    }
-    if !data.train.is_empty() && !data.test.is_empty() && data.test.from < data.train.to {
-        problems.push(format!("test must begin at or after the end of train, got {} after {}", data.test, data.train));
-    }
-    problems
 }
 
 fn check_train(train: &TrainConfig) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pavlov_agents::Device;
 use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset};
-use pavlov_store::{OsDisk, RunFolder};
+use pavlov_store::{Disk, RunFolder};
 use rayon::prelude::*;
 
 use crate::error::ExperimentError;
@@ -20,6 +20,8 @@ use crate::world::{self, World};
 /// Where things are and how fast they run; nothing here changes a result.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Disk with the cache and the run folder.
+    pub disk: Arc<dyn Disk>,
     /// Folder with the dataset manifests.
     pub datasets_dir: PathBuf,
     /// Folder of the bar cache.
@@ -47,14 +49,20 @@ struct Workplace<'a> {
 ///
 /// # Errors
 /// [`ExperimentError`]; before the training begins nothing is written.
-pub fn run(config: &Path, overrides: &[String], out: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report, ExperimentError> {
+pub fn run(
+    config: &Path,
+    overrides: &[String],
+    out: &Path,
+    options: &Options,
+    hooks: &Hooks<'_>,
+) -> Result<Report, ExperimentError> {
     let mut plan = Plan::parse(config, &read(config)?, overrides)?;
     let path = options.datasets_dir.join(format!("{}.toml", plan.data.dataset));
     let manifest = plan.manifest.insert(read(&path)?);
     let dataset = load(manifest, &path, options, hooks)?;
     let world = world::build(&plan, &dataset)?;
     train::check_agent(&plan, &world, &options.device)?;
-    let folder = RunFolder::create(Arc::new(OsDisk), out)?;
+    let folder = RunFolder::create(options.disk.clone(), out)?;
     pavlov_store::write_atomic(&**folder.disk(), &folder.plan(), plan.to_text().as_bytes())?;
     Workplace { folder, plan, world, options, hooks }.finish()
 }
@@ -75,16 +83,18 @@ pub fn report(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report
     let place = open(run, options, hooks)?;
     let trained = place.each_seed(|seed| {
         let folder = place.folder.seed(seed);
-        let loaded = train::load_trained(&place.plan, &place.world, seed, &options.device, place.folder.disk(), &folder, hooks)?;
+        let loaded =
+            train::load_trained(&place.plan, &place.world, seed, &options.device, place.folder.disk(), &folder, hooks)?;
         loaded.ok_or_else(|| ExperimentError::Unfinished { seed, run: run.to_owned() })
     })?;
     judge::judge(&place.folder, &place.plan, &place.world, &trained)
 }
 
 fn open<'a>(run: &Path, options: &'a Options, hooks: &'a Hooks<'a>) -> Result<Workplace<'a>, ExperimentError> {
-    let folder = RunFolder::open(Arc::new(OsDisk), run)?;
+    let folder = RunFolder::open(options.disk.clone(), run)?;
     let path = folder.plan();
-    let mut plan = Plan::parse(&path, &read(&path)?, &[])?;
+    let text = pavlov_store::read(&*options.disk, &path)?;
+    let mut plan = Plan::parse(&path, &String::from_utf8_lossy(&text), &[])?;
     let dataset = load(plan.manifest.get_or_insert_default(), &path, options, hooks)?;
     let world = world::build(&plan, &dataset)?;
     Ok(Workplace { folder, plan, world, options, hooks })
@@ -104,7 +114,13 @@ impl Workplace<'_> {
                 })
         })?;
         let mut timing = Timing::new(self.options);
-        let trained: Vec<Trained> = trained.into_iter().map(|(t, steps, seconds)| { timing.add(t.seed, steps, seconds); t }).collect();
+        let trained: Vec<Trained> = trained
+            .into_iter()
+            .map(|(t, steps, seconds)| {
+                timing.add(t.seed, steps, seconds);
+                t
+            })
+            .collect();
         let report = judge::judge(&self.folder, &self.plan, &self.world, &trained)?;
         timing.seconds = (self.hooks.clock)() - begun;
         pavlov_store::write_atomic(&**self.folder.disk(), &self.folder.timing(), timing.to_json().as_bytes())?;
@@ -112,13 +128,17 @@ impl Workplace<'_> {
     }
 
     /// Runs `work` for every seed, side by side; results in the order of the seeds.
-    fn each_seed<T: Send>(&self, work: impl Fn(u64) -> Result<T, ExperimentError> + Send + Sync) -> Result<Vec<T>, ExperimentError> {
+    fn each_seed<T: Send>(
+        &self,
+        work: impl Fn(u64) -> Result<T, ExperimentError> + Send + Sync,
+    ) -> Result<Vec<T>, ExperimentError> {
         let threads = self.options.threads;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|e| ExperimentError::Threads { threads, reason: e.to_string() })?;
         let seeds: Vec<u64> = self.plan.seeds().collect();
         // Every seed is brought to its stop before an error is returned, so that all of them are saved.
-        let results: Vec<Result<T, ExperimentError>> = pool.install(|| seeds.into_par_iter().with_max_len(1).map(work).collect());
+        let results: Vec<Result<T, ExperimentError>> =
+            pool.install(|| seeds.into_par_iter().with_max_len(1).map(work).collect());
         results.into_iter().collect()
     }
 }
@@ -130,7 +150,7 @@ fn read(path: &Path) -> Result<String, ExperimentError> {
 fn load(manifest: &str, path: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Dataset, ExperimentError> {
     let manifest = Manifest::parse(manifest, path)?;
     let sources = Sources {
-        disk: Arc::new(OsDisk),
+        disk: options.disk.clone(),
         cache_dir: Some(options.cache_dir.clone()),
         data_dir: options.data_dir.clone(),
     };

@@ -71,7 +71,8 @@ impl Source {
                 format!("{}:{line}:{column}", self.path.display())
             }
             Some(at) => {
-                let (typed, _) = self.overrides.iter().find(|(_, padded)| at <= padded.len()).unwrap_or(&self.overrides[0]);
+                let (typed, _) =
+                    self.overrides.iter().find(|(_, padded)| at <= padded.len()).unwrap_or(&self.overrides[0]);
                 format!("--set {typed}")
             }
         };
@@ -111,7 +112,13 @@ impl Source {
     }
 
     /// Adds what a section's own rules found; a message that begins with a key is placed at that key.
-    pub fn check(&self, name: &str, section: &Spanned<DeValue<'_>>, messages: Vec<String>, problems: &mut Vec<Problem>) {
+    pub fn check(
+        &self,
+        name: &str,
+        section: &Spanned<DeValue<'_>>,
+        messages: Vec<String>,
+        problems: &mut Vec<Problem>,
+    ) {
         for message in messages {
             let key = message.split(' ').next().unwrap_or_default();
             let at = match section.get_ref() {

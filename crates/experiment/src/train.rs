@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use pavlov_agents::{Agent, AgentContext, AgentError, Device};
 use pavlov_rl_core::{
-    ActMode, ActionBatch, BatchEnv, Checkpoint, Decisions, Experience, Memory, Outcomes, Rng, RngTree, Snapshot, Status,
-    StepBatch, UpdateStats,
+    ActMode, ActionBatch, BatchEnv, Checkpoint, Decisions, Experience, Memory, Outcomes, Rng, RngTree, Snapshot,
+    Status, StepBatch, UpdateStats,
 };
 use pavlov_store::{CheckpointStore, Disk, Hash, SeedFolder};
 use serde::{Deserialize, Serialize};
@@ -202,15 +202,15 @@ impl<'a> Run<'a> {
         let decode = |e| ExperimentError::checkpoint(seed, e);
         let checkpoint = Checkpoint::from_bytes(&stored.bytes).map_err(decode)?;
         let identity: Identity = checkpoint.value("identity").map_err(decode)?;
-        identity.check(&Identity::of(self.plan, self.world)).map_err(|reason| ExperimentError::Checkpoint { seed, reason })?;
+        identity
+            .check(&Identity::of(self.plan, self.world))
+            .map_err(|reason| ExperimentError::Checkpoint { seed, reason })?;
         self.progress = checkpoint.value("progress").map_err(decode)?;
         if self.progress.update != stored.index {
             let reason = format!("it is of update {}, its name says {}", self.progress.update, stored.index);
             return Err(ExperimentError::Checkpoint { seed, reason });
         }
-        self.env
-            .restore(checkpoint.bytes("env").map_err(decode)?)
-            .map_err(|e| ExperimentError::state(seed, e))?;
+        self.env.restore(checkpoint.bytes("env").map_err(decode)?).map_err(|e| ExperimentError::state(seed, e))?;
         self.agent.restore(&checkpoint).map_err(|e| self.agent_error(e))?;
         Ok(Some(stored.hash))
     }
@@ -235,7 +235,8 @@ impl<'a> Run<'a> {
         let n = self.env.len();
         let mut decisions = Decisions::new(&self.env.spec().action, n);
         let mut twins = decisions.actions.clone();
-        let (mut outcomes, mut before, mut memory_before) = (Outcomes::default(), Snapshot::default(), Memory::default());
+        let (mut outcomes, mut before, mut memory_before) =
+            (Outcomes::default(), Snapshot::default(), Memory::default());
         let mut rewards = vec![0.0; n];
         let mut tally = Tally::default();
         loop {

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use pavlov_envs::{BatchFactory, EpisodeMode};
 use pavlov_features::FittedScaler;
-use pavlov_market_data::Dataset;
+use pavlov_market_data::{Dataset, Span};
 use pavlov_rl_core::{Market, Segment};
 
 use crate::error::ExperimentError;
 use crate::plan::Plan;
-use crate::span::Span;
 
 /// Everything that agents and baselines play in.
 pub struct World {
@@ -43,8 +42,8 @@ pub struct World {
 /// [`ExperimentError`] if a span holds too few bars, a feature is not finite or the environment refuses the data.
 pub fn build(plan: &Plan, dataset: &Dataset) -> Result<World, ExperimentError> {
     let bars = &dataset.bars;
-    let train_rows = bars.opening_between(plan.data.train.from, plan.data.train.to);
-    let test_rows = bars.opening_between(plan.data.test.from, plan.data.test.to);
+    let train_rows = bars.opening_between(plan.data.train.from_ns, plan.data.train.to_ns);
+    let test_rows = bars.opening_between(plan.data.test.from_ns, plan.data.test.to_ns);
     let bars = bars.slice(0..test_rows.end);
     let warm_up = plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0);
     let window = plan.environment.window();
@@ -79,12 +78,7 @@ fn segment(
     const NEEDED: usize = 3;
     let bars = decisions.len();
     if bars < NEEDED {
-        let times = dataset.bars.times();
-        let interval = dataset.bars.interval_ns();
-        let available = match (times.first(), times.last()) {
-            (Some(first), Some(last)) => Span { from: first - interval, to: *last },
-            _ => Span::default(),
-        };
+        let available = dataset.provenance.span;
         let dataset = plan.data.dataset.clone();
         return Err(ExperimentError::Span { key, span, dataset, bars, needed: NEEDED, available });
     }

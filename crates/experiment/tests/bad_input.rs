@@ -8,7 +8,7 @@ use pavlov_experiment::ExperimentError;
 /// Runs a config that must fail; its message and exit code.
 fn fails(config: &str) -> (String, u8) {
     let place = tempfile::tempdir().unwrap();
-    let error = experiment(place.path(), "bad", config, 1).err().expect("the config is wrong");
+    let error = experiment(place.path(), "bad", config, 1).expect_err("the config is wrong");
     assert!(!place.path().join("bad").exists(), "a refused config must leave no run folder: {error}");
     (error.to_string(), error.exit_code())
 }
@@ -17,7 +17,10 @@ fn fails(config: &str) -> (String, u8) {
 fn an_unknown_key_names_the_nearest_one_with_line_and_column() {
     let (message, code) = fails(&CONFIG.replace("hidden = 8", "hiden = 8"));
     let line = CONFIG.lines().position(|l| l.starts_with("hidden")).unwrap() + 1;
-    assert!(message.contains(&format!("bad.toml:{line}:1: agent.hiden: unknown key `hiden`; did you mean `hidden`?")), "{message}");
+    assert!(
+        message.contains(&format!("bad.toml:{line}:1: agent.hiden: unknown key `hiden`; did you mean `hidden`?")),
+        "{message}"
+    );
     assert_eq!(code, 2);
 }
 
@@ -53,9 +56,13 @@ fn every_problem_is_reported_at_once_in_the_order_of_the_file() {
 fn wrong_types_spans_and_missing_sections_name_their_key() {
     for (from, to, expected) in [
         ("fc = 8", "fc = \"eight\"", "agent.fc: invalid type: string \"eight\""),
-        ("test = [\"2018-02-01\", \"2018-02-15\"]", "test = [\"2018-01-15\", \"2018-02-15\"]", "data.test must begin at or after"),
+        (
+            "test = [\"2018-02-01\", \"2018-02-15\"]",
+            "test = [\"2018-01-15\", \"2018-02-15\"]",
+            "data.test must begin at or after",
+        ),
         ("train = [\"2018-01-01\", \"2018-02-01\"]", "train = [\"01/01/2018\", \"2018-02-01\"]", "neither a day like"),
-        ("train = [\"2018-01-01\", \"2018-02-01\"]", "", "data.train must be a span"),
+        ("train = [\"2018-01-01\", \"2018-02-01\"]", "", "data.train is missing"),
         ("[environment]\nname = \"bitcoin\"", "[environment]", "environment.name is missing; known are bitcoin"),
         ("columns = [", "columns = [3, ", "features.columns[0] must be a table"),
         ("num_envs = 4", "num_envs = -4", "train.num_envs: invalid value: integer `-4`"),

@@ -47,7 +47,8 @@ impl FittedScaler {
 
     /// The scaled table as `f32`, row-major `[T, F]`.
     pub fn apply(&self, table: &FeatureTable) -> Vec<f32> {
-        let scale = |(i, x): (usize, &f64)| ((x - self.shift[i % self.shift.len()]) * self.factor[i % self.shift.len()]) as f32;
+        let scale =
+            |(i, x): (usize, &f64)| ((x - self.shift[i % self.shift.len()]) * self.factor[i % self.shift.len()]) as f32;
         table.values.iter().enumerate().map(scale).collect()
     }
 }
@@ -67,7 +68,11 @@ mod tests {
         let fitted = FittedScaler::fit(Scaling::Standard, &a, 0..2);
         assert_eq!(fitted, FittedScaler::fit(Scaling::Standard, &b, 0..2));
         assert_ne!(fitted, FittedScaler::fit(Scaling::Standard, &b, 0..3));
-        assert_eq!(fitted.apply(&a)[..4], [-1.0, 0.0, 1.0, 0.0], "mean 2, deviation 1; a constant column is only shifted");
+        assert_eq!(
+            fitted.apply(&a)[..4],
+            [-1.0, 0.0, 1.0, 0.0],
+            "mean 2, deviation 1; a constant column is only shifted"
+        );
     }
 
     #[test]

@@ -90,7 +90,12 @@ impl Bars {
     /// # Errors
     /// [`MarketDataError::ColumnLength`], [`MarketDataError::Interval`], or [`MarketDataError::Bar`] for the first bar
     /// that breaks a rule, with its row, column and stamp.
-    pub fn new(symbol: &str, interval_ns: i64, columns: BarColumns, policy: &BarPolicy) -> Result<Bars, MarketDataError> {
+    pub fn new(
+        symbol: &str,
+        interval_ns: i64,
+        columns: BarColumns,
+        policy: &BarPolicy,
+    ) -> Result<Bars, MarketDataError> {
         let bars = Bars::from_columns(symbol, interval_ns, columns)?;
         bars.checked(policy, &|row| Place::Row { of: symbol.to_owned(), row }).map(|(bars, _)| bars)
     }

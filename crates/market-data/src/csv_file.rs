@@ -130,14 +130,15 @@ pub(crate) fn read_bars(
 }
 
 fn read_rows(path: &Path, bytes: &[u8], layout: &CsvLayout, interval_ns: i64) -> Result<CsvRows, MarketDataError> {
-    let (body, lines_before) = body(path, bytes, layout.skip_lines)?;
-    let mut reader = ReaderBuilder::new().delimiter(layout.delimiter.0).from_reader(body);
-    let header = reader.headers().map_err(|error| row_error(path, lines_before, &error))?.clone();
-    let fields = Fields::find(path, lines_before + 1, &header, layout)?;
+    let start = header_start(path, bytes, layout.skip_lines)?;
+    let mut lines = Lines { bytes, at: start, line: layout.skip_lines as u64 + 1 };
+    let mut reader = ReaderBuilder::new().delimiter(layout.delimiter.0).from_reader(&bytes[start..]);
+    let header = reader.headers().map_err(|error| row_error(path, lines, start, &error))?.clone();
+    let fields = Fields::find(path, lines.line, &header, layout)?;
     let mut rows = CsvRows::default();
     let mut record = StringRecord::new();
-    while reader.read_record(&mut record).map_err(|error| row_error(path, lines_before, &error))? {
-        let line = lines_before + record.position().map_or(0, csv::Position::line);
+    while reader.read_record(&mut record).map_err(|error| row_error(path, lines, start, &error))? {
+        let line = lines.of(start, record.position());
         let (stamp, bar) = fields.bar(path, line, &record, layout)?;
         let shift = if layout.stamp == Stamp::Open { interval_ns } else { 0 };
         rows.bars.push(Bar { time: stamp.saturating_add(shift), ..bar });
@@ -146,36 +147,61 @@ fn read_rows(path: &Path, bytes: &[u8], layout: &CsvLayout, interval_ns: i64) ->
     Ok(rows)
 }
 
-/// The text behind the preamble, and the number of preamble lines.
-fn body<'b>(path: &Path, bytes: &'b [u8], skip_lines: usize) -> Result<(&'b [u8], u64), MarketDataError> {
+/// Counts lines up to a record; the csv crate's own count is one short after `\r\n` and blank lines.
+#[derive(Clone, Copy)]
+struct Lines<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line on which the record at a position behind `start` begins.
+    fn of(&mut self, start: usize, position: Option<&csv::Position>) -> u64 {
+        let mut record = start + position.map_or(0, |position| position.byte() as usize);
+        while matches!(self.bytes.get(record), Some(b'\r' | b'\n')) {
+            record += 1;
+        }
+        self.line += newlines(&self.bytes[self.at..record]) as u64;
+        self.at = record;
+        self.line
+    }
+}
+
+fn newlines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Where the header begins, behind the preamble; the text is whole lines of UTF-8.
+fn header_start(path: &Path, bytes: &[u8], skip_lines: usize) -> Result<usize, MarketDataError> {
     let refuse = |line: usize, problem: &str| {
         Err(MarketDataError::CsvRow { path: path.to_owned(), line: line as u64, problem: problem.to_owned() })
     };
-    let lines_of = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
     if let Err(error) = std::str::from_utf8(bytes) {
-        return refuse(lines_of(&bytes[..error.valid_up_to()]) + 1, "the text is not UTF-8; convert the file");
+        return refuse(newlines(&bytes[..error.valid_up_to()]) + 1, "the text is not UTF-8; convert the file");
     }
     if bytes.is_empty() {
         return refuse(1, "the file is empty; fetch it again");
     }
     if !bytes.ends_with(b"\n") {
         return refuse(
-            lines_of(bytes) + 1,
+            newlines(bytes) + 1,
             "the file ends in mid-line and may be cut; fetch it again, or end its last line if it is whole",
         );
     }
-    if lines_of(bytes) <= skip_lines {
-        return refuse(lines_of(bytes), "no header behind the lines that file.skip_lines skips; check the manifest");
+    if newlines(bytes) <= skip_lines {
+        return refuse(newlines(bytes), "no header behind the lines that file.skip_lines skips; check the manifest");
     }
-    let skipped = bytes.split_inclusive(|byte| *byte == b'\n').take(skip_lines).map(<[u8]>::len).sum::<usize>();
-    Ok((&bytes[skipped..], skip_lines as u64))
+    Ok(bytes.split_inclusive(|byte| *byte == b'\n').take(skip_lines).map(<[u8]>::len).sum())
 }
 
-fn row_error(path: &Path, lines_before: u64, error: &csv::Error) -> MarketDataError {
-    let line = lines_before + error.position().map_or(1, csv::Position::line);
+fn row_error(path: &Path, mut lines: Lines<'_>, start: usize, error: &csv::Error) -> MarketDataError {
+    let line = lines.of(start, error.position());
     let problem = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} fields, expected {expected_len} as in the header; the file may be cut or its delimiter another")
+            format!(
+                "{len} fields, expected {expected_len} as in the header; the file may be cut or its delimiter another"
+            )
         }
         _ => error.to_string(),
     };
@@ -206,12 +232,24 @@ impl Fields {
         let names = &layout.columns;
         Ok(Fields {
             time: find(&names.time)?,
-            values: [find(&names.open)?, find(&names.high)?, find(&names.low)?, find(&names.close)?, find(&names.volume)?],
+            values: [
+                find(&names.open)?,
+                find(&names.high)?,
+                find(&names.low)?,
+                find(&names.close)?,
+                find(&names.volume)?,
+            ],
         })
     }
 
     /// The stamp as the file means it, and the values.
-    fn bar(&self, path: &Path, line: u64, row: &StringRecord, layout: &CsvLayout) -> Result<(i64, Bar), MarketDataError> {
+    fn bar(
+        &self,
+        path: &Path,
+        line: u64,
+        row: &StringRecord,
+        layout: &CsvLayout,
+    ) -> Result<(i64, Bar), MarketDataError> {
         let ColumnNames { time, open, high, low, close, volume } = &layout.columns;
         let wrong = |column: &String, got: &str, expected: String| MarketDataError::CsvField {
             path: path.to_owned(),

@@ -1,5 +1,6 @@
 //! From a manifest to bars: the first source that has them.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -73,14 +74,32 @@ pub fn load_dataset(manifest: &Manifest, sources: &Sources) -> Result<Dataset, M
             SourceKind::Provider => from_provider(manifest, &mut tried)?,
         };
         if let Some(mut dataset) = found {
-            dataset.notes = std::mem::take(&mut tried);
+            dataset.notes = tried.into_iter().filter(|t| t.is_fault).map(|t| t.reason).collect();
             if dataset.origin != Origin::Cache && manifest.sources().contains(&SourceKind::Cache) {
                 refresh_cache(manifest, sources, &mut dataset);
             }
             return Ok(dataset);
         }
     }
+    let tried = tried.into_iter().map(|t| t.reason).collect();
     Err(MarketDataError::Unavailable { dataset: manifest.name().to_owned(), tried, cure: cure(manifest) })
+}
+
+/// A source that did not give the bars.
+struct Tried {
+    reason: String,
+    /// Whether something is broken, rather than just not there.
+    is_fault: bool,
+}
+
+impl Tried {
+    fn absent(reason: String) -> Tried {
+        Tried { reason, is_fault: false }
+    }
+
+    fn fault(error: impl std::fmt::Display) -> Tried {
+        Tried { reason: error.to_string(), is_fault: true }
+    }
 }
 
 fn cure(manifest: &Manifest) -> String {
@@ -93,9 +112,9 @@ fn cure(manifest: &Manifest) -> String {
     }
 }
 
-fn from_cache(manifest: &Manifest, sources: &Sources, tried: &mut Vec<String>) -> Option<Dataset> {
+fn from_cache(manifest: &Manifest, sources: &Sources, tried: &mut Vec<Tried>) -> Option<Dataset> {
     let Some(dir) = &sources.cache_dir else {
-        tried.push("no cache folder is set".to_owned());
+        tried.push(Tried::absent("no cache folder is set".to_owned()));
         return None;
     };
     match cache::load(sources.disk.as_ref(), dir, manifest) {
@@ -104,11 +123,14 @@ fn from_cache(manifest: &Manifest, sources: &Sources, tried: &mut Vec<String>) -
             Some(Dataset { bars: cached.bars, origin: Origin::Cache, hash: cached.hash, provenance, notes: Vec::new() })
         }
         Ok(None) => {
-            tried.push(format!("nothing cached in {}", cache::commit_path(dir, manifest.name()).display()));
+            tried.push(Tried::absent(format!(
+                "nothing cached in {}",
+                cache::commit_path(dir, manifest.name()).display()
+            )));
             None
         }
         Err(error) => {
-            tried.push(error.to_string());
+            tried.push(Tried::fault(error));
             None
         }
     }
@@ -117,18 +139,21 @@ fn from_cache(manifest: &Manifest, sources: &Sources, tried: &mut Vec<String>) -
 fn from_data_dir(
     manifest: &Manifest,
     sources: &Sources,
-    tried: &mut Vec<String>,
+    tried: &mut Vec<Tried>,
 ) -> Result<Option<Dataset>, MarketDataError> {
     let Some(file) = manifest.file() else { return Ok(None) };
     let Some(dir) = &sources.data_dir else {
-        tried.push(format!("no data folder is set to look for {file} in"));
+        tried.push(Tried::absent(format!("no data folder is set to look for {file} in")));
         return Ok(None);
     };
     let path = dir.join(file);
     match sources.disk.read(&path) {
         Ok(bytes) => from_csv(manifest, &path, &bytes).map(Some),
         Err(error) => {
-            tried.push(format!("cannot read {}: {error}", path.display()));
+            {
+                let reason = format!("cannot read {}: {error}", path.display());
+                tried.push(Tried { reason, is_fault: error.kind() != io::ErrorKind::NotFound })
+            };
             Ok(None)
         }
     }
@@ -138,18 +163,22 @@ fn from_data_dir(
 pub(crate) fn from_csv(manifest: &Manifest, path: &Path, bytes: &[u8]) -> Result<Dataset, MarketDataError> {
     let Some(layout) = &manifest.recipe().file else {
         let (dataset, tried) = (manifest.name().to_owned(), vec!["its manifest has no [file]".to_owned()]);
-        return Err(MarketDataError::Unavailable { dataset, tried, cure: "load it, there is nothing to import".to_owned() });
+        return Err(MarketDataError::Unavailable {
+            dataset,
+            tried,
+            cure: "load it, there is nothing to import".to_owned(),
+        });
     };
     let (bars, cleaning) = csv_file::read_bars(path, bytes, layout, manifest.recipe())?;
     accept(manifest, bars, cleaning, layout.stamp, Origin::File(path.to_owned()))
 }
 
-fn from_provider(manifest: &Manifest, tried: &mut Vec<String>) -> Result<Option<Dataset>, MarketDataError> {
+fn from_provider(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Dataset>, MarketDataError> {
     let (Some((name, provider)), Some(span)) = (manifest.provider(), manifest.span()) else { return Ok(None) };
     let request = Request { symbol: manifest.symbol(), interval_ns: manifest.interval_ns(), span };
     let columns = match provider.fetch(&request) {
         Err(error) if error.is_unavailable() => {
-            tried.push(error.to_string());
+            tried.push(Tried::fault(error));
             return Ok(None);
         }
         fetched => fetched?,

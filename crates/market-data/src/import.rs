@@ -23,12 +23,7 @@ pub struct ImportSummary {
 /// # Errors
 /// Whatever is wrong with the file, [`MarketDataError::WrongContent`] if it is not the expected one, or a failed
 /// write; the cache is then as it was.
-pub fn import(
-    file: &Path,
-    manifest: &Manifest,
-    out: &Path,
-    disk: &dyn Disk,
-) -> Result<ImportSummary, MarketDataError> {
+pub fn import(file: &Path, manifest: &Manifest, out: &Path, disk: &dyn Disk) -> Result<ImportSummary, MarketDataError> {
     let bytes = read(disk, file)?;
     let read = dataset::from_csv(manifest, file, &bytes)?;
     cache::store(disk, out, manifest, &read.bars, &read.provenance)?;
@@ -46,7 +41,8 @@ pub fn manifest_for(
     disk: &dyn Disk,
 ) -> Result<Manifest, MarketDataError> {
     let all = manifests(datasets_dir, disk)?;
-    let file_name = |manifest: &Manifest| manifest.file().and_then(|path| Path::new(path).file_name().map(ToOwned::to_owned));
+    let file_name =
+        |manifest: &Manifest| manifest.file().and_then(|path| Path::new(path).file_name().map(ToOwned::to_owned));
     let fits = |manifest: &&Manifest| match name {
         Some(name) => manifest.name() == name,
         None => file.file_name().is_some_and(|asked| file_name(manifest).as_deref() == Some(asked)),

@@ -38,7 +38,8 @@ pub struct VerifyResult {
 /// A folder that cannot be read, or the first manifest that is wrong.
 pub fn manifests(datasets_dir: &Path, disk: &dyn Disk) -> Result<Vec<Manifest>, MarketDataError> {
     let listed = disk.list(datasets_dir);
-    let listed = listed.map_err(|source| StoreError::Io { operation: "list", path: datasets_dir.to_owned(), source })?;
+    let listed =
+        listed.map_err(|source| StoreError::Io { operation: "list", path: datasets_dir.to_owned(), source })?;
     let toml = listed.iter().filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
     toml.map(|path| Manifest::load_from(disk, path)).collect()
 }
@@ -51,7 +52,8 @@ pub fn list(datasets_dir: &Path, sources: &Sources) -> Result<Vec<DatasetStatus>
     let disk = sources.disk.as_ref();
     let status = |manifest: Manifest| {
         let cache = sources.cache_dir.as_ref().map(|dir| cache::commit_path(dir, manifest.name()));
-        let file = manifest.file().map(|file| sources.data_dir.as_ref().map_or_else(|| file.into(), |dir| dir.join(file)));
+        let file =
+            manifest.file().map(|file| sources.data_dir.as_ref().map_or_else(|| file.into(), |dir| dir.join(file)));
         DatasetStatus {
             cached: cache.is_some_and(|path| exists(disk, &path)),
             file: file.map(|path| (path.clone(), sources.data_dir.is_some() && exists(disk, &path))),

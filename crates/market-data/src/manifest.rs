@@ -86,9 +86,8 @@ impl Manifest {
     /// [`MarketDataError::Manifest`] with line and column; an unknown key or value names the nearest known one.
     pub fn parse(text: &str, path: &Path) -> Result<Manifest, MarketDataError> {
         let fault = |at: usize, message: String| fault_at(path, text, at, message);
-        let toml_fault = |error: toml::de::Error| {
-            fault(error.span().map_or(0, |span| span.start), with_nearest(error.message()))
-        };
+        let toml_fault =
+            |error: toml::de::Error| fault(error.span().map_or(0, |span| span.start), with_nearest(error.message()));
         let raw: Raw = toml::from_str(text).map_err(toml_fault)?;
         if *raw.schema_version.get_ref() != SCHEMA_VERSION {
             let message = format!("schema_version {}, this build reads {SCHEMA_VERSION}", raw.schema_version.get_ref());
@@ -206,12 +205,18 @@ impl Raw {
 
     /// The order of the sources: as stated, or the cache and whatever the manifest describes.
     fn order(&self) -> Result<Vec<SourceKind>, (usize, String)> {
-        let described =
-            [(SourceKind::File, self.file.is_some(), "[file]"), (SourceKind::Provider, self.provider.is_some(), "[provider]")];
+        let described = [
+            (SourceKind::File, self.file.is_some(), "[file]"),
+            (SourceKind::Provider, self.provider.is_some(), "[provider]"),
+        ];
         let Some(stated) = &self.sources else {
             let there = described.iter().filter(|(_, there, _)| *there).map(|(kind, ..)| *kind);
             let order: Vec<_> = std::iter::once(SourceKind::Cache).chain(there).collect();
-            return if order.len() > 1 { Ok(order) } else { Err((0, "no source: add a [file] or a [provider]".to_owned())) };
+            return if order.len() > 1 {
+                Ok(order)
+            } else {
+                Err((0, "no source: add a [file] or a [provider]".to_owned()))
+            };
         };
         let at = stated.span().start;
         for (kind, there, table) in described {
@@ -271,13 +276,106 @@ fn with_nearest(message: &str) -> String {
     format!("{what} `{given}`{}", suggestion(given, &quoted.collect::<Vec<_>>()))
 }
 
-/// "; did you mean `x`?", or the known names if none is near.
-pub(crate) fn suggestion(given: &str, known: &[&str]) -> String {
-    let nearest = known.iter().map(|name| (strsim::damerau_levenshtein(given, name), name)).min();
-    match nearest {
-        Some((distance, name)) if distance <= 2.max(name.len() / 2) && distance < name.len() => {
-            format!("; did you mean `{name}`?")
+/// "; did you mean `x`? known are `x`, `y`".
+fn suggestion(given: &str, known: &[&str]) -> String {
+    let nearest = known.iter().min_by_key(|name| strsim::damerau_levenshtein(given, name));
+    let nearest =
+        nearest.filter(|_| !given.is_empty()).map_or_else(String::new, |name| format!("did you mean `{name}`? "));
+    format!("; {nearest}known are {}", known.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"schema_version = 1
+name = "example"
+summary = "an example"
+source = "nowhere"
+symbol = "BTCUSD"
+interval = "1h"
+adjustment = "none"
+span = ["2018-01-01", "2018-02-01"]
+
+[file]
+path = "example.csv"
+columns = { time = "Date", open = "Open", high = "High", low = "Low", close = "Close", volume = "Volume" }
+time_format = "%Y-%m-%d"
+zone = "UTC"
+stamp = "open"
+
+[provider]
+name = "synthetic"
+seed = 1
+start_price = 100.0
+mean_volume = 10.0
+mode.martingale.volatility = 0.01
+"#;
+
+    fn parse(text: &str) -> Result<Manifest, MarketDataError> {
+        Manifest::parse(text, Path::new("datasets/example.toml"))
+    }
+
+    #[test]
+    fn sources_are_tried_in_the_order_of_the_manifest() {
+        use SourceKind::{Cache, File, Provider};
+        assert_eq!(parse(TEXT).unwrap().sources(), [Cache, File, Provider]);
+        let stated = TEXT.replace("[file]", "sources = [\"provider\", \"file\"]\n[file]");
+        assert_eq!(parse(&stated).unwrap().sources(), [Provider, File]);
+    }
+
+    #[test]
+    fn each_mistake_is_named_with_line_and_column() {
+        let cases = [
+            ("symbol = ", "symbl = ", ":5:1: unknown key `symbl`; did you mean `symbol`?"),
+            ("stamp = ", "stmp = ", ":15:1: unknown key `stmp`; did you mean `stamp`?"),
+            ("open = \"Open\"", "opne = \"Open\"", ": unknown key `opne`; did you mean `open`?"),
+            ("stamp = \"open\"", "stamp = \"opening\"", ":15:9: unknown value `opening`; did you mean `open`?"),
+            ("zone = \"UTC\"", "zone = \"Asia/Seoul\"", ":14:8: unknown value `Asia/Seoul`"),
+            ("interval = \"1h\"", "interval = \"hourly\"", ":6:12: \"hourly\" is no bar size like 2m, 1h or 1d"),
+            ("2018-02-01", "2017-02-01", ":8:8: span: 2018-01-01 is not before 2017-02-01"),
+            ("name = \"example\"", "name = \"../example\"", ":2:8: \"../example\" is no dataset name"),
+            ("schema_version = 1", "schema_version = 2", ":1:18: schema_version 2, this build reads 1"),
+            (
+                "name = \"synthetic\"",
+                "name = \"synthetik\"",
+                ": unknown provider `synthetik`; did you mean `synthetic`?",
+            ),
+            ("span =", "# span =", ": a provider needs the span"),
+            ("symbol = \"BTCUSD\"", "symbol = \"BTCUSD\"\nsymbol = \"X\"", ":6:1: duplicate key"),
+            ("start_price", "stat_price", ":20:1: unknown key `stat_price`; did you mean `start_price`?"),
+            ("mode.martingale", "mode.martingal", ":22:6: unknown value `martingal`; did you mean `martingale`?"),
+            ("volatility = 0.01", "volatility = 0.2", "provider.mode: volatility is 0.2, must be in 0..=0.1"),
+            ("start_price = 100.0", "start_price = -1.0", "provider.start_price is -1, must be positive"),
+            ("[file]", "sources = [\"cache\"]\n[file]", ":10:11: sources and the table [file] disagree"),
+            ("interval = \"1h\"", "interval = ", ":6:12: "),
+        ];
+        for (from, to, expected) in cases {
+            assert!(TEXT.contains(from));
+            let error = parse(&TEXT.replace(from, to)).unwrap_err();
+            assert!(error.is_bad_manifest());
+            let text = error.to_string();
+            assert!(
+                text.starts_with("datasets/example.toml:") && text.contains(expected),
+                "{to}: {text:?} lacks {expected:?}"
+            );
         }
-        _ => format!("; known are {}", known.join(", ")),
+    }
+
+    #[test]
+    fn a_provider_is_not_asked_for_more_than_fits() {
+        let text = TEXT.replace("2018-02-01", "2200-02-01").replace("\"1h\"", "\"1s\"");
+        assert!(parse(&text).unwrap_err().to_string().contains("at most 50000000"));
+    }
+
+    #[test]
+    fn only_what_decides_the_bars_changes_the_recipe() {
+        let recipe = |text: &str| parse(text).unwrap().recipe().hash();
+        assert_eq!(recipe(&TEXT.replace("an example", "the example")), recipe(TEXT));
+        for (from, to) in
+            [("seed = 1", "seed = 2"), ("\"Close\"", "\"Last\""), ("2018-02-01", "2018-03-01"), ("BTCUSD", "X")]
+        {
+            assert_ne!(recipe(&TEXT.replace(from, to)), recipe(TEXT), "{to}");
+        }
     }
 }

@@ -83,8 +83,9 @@ impl Provenance {
 
     /// One sentence for people: how many bars, of when, and what was done to them.
     pub fn summary(&self) -> String {
-        let Cleaning { rows_read, misplaced, repeats_dropped, outside_span, inconsistent_kept, non_positive_kept, .. } =
-            self.cleaning;
+        let Cleaning {
+            rows_read, misplaced, repeats_dropped, outside_span, inconsistent_kept, non_positive_kept, ..
+        } = self.cleaning;
         let counts = [
             (misplaced, "misplaced"),
             (repeats_dropped, "repeated"),

@@ -42,10 +42,11 @@ pub(crate) fn check(bars: &Bars, policy: &BarPolicy, place: &dyn Fn(usize) -> Pl
     let mut previous = i64::MIN;
     for row in 0..bars.len() {
         let bar = bars.bar(row);
-        if !is_sound(&bar) || (bar.time <= previous && row > 0) {
-            if let Some((column, fault)) = examine(&bar, (row > 0).then_some(previous), policy, &mut kept) {
-                return Err(MarketDataError::Bar { place: place(row), column, time: bar.time, fault });
-            }
+        let rises = row == 0 || bar.time > previous;
+        if !(rises && is_sound(&bar))
+            && let Some((column, fault)) = examine(&bar, (!rises).then_some(previous), policy, &mut kept)
+        {
+            return Err(MarketDataError::Bar { place: place(row), column, time: bar.time, fault });
         }
         previous = bar.time;
     }
@@ -60,13 +61,15 @@ fn is_sound(bar: &Bar) -> bool {
 }
 
 /// The first rule that the bar breaks and may not, with the column; rules it may break are counted.
+///
+/// `not_behind` is the stamp that it should lie behind and does not.
 fn examine(
     bar: &Bar,
-    previous: Option<i64>,
+    not_behind: Option<i64>,
     policy: &BarPolicy,
     kept: &mut Kept,
 ) -> Option<(&'static str, BarFault)> {
-    if let Some(previous) = previous.filter(|previous| bar.time <= *previous) {
+    if let Some(previous) = not_behind {
         return Some(("time", BarFault::NotRising { previous }));
     }
     let values = [bar.open, bar.high, bar.low, bar.close, bar.volume];
@@ -91,7 +94,8 @@ fn examine(
 fn inconsistency(bar: &Bar) -> Option<(&'static str, BarFault)> {
     let Bar { open, high, low, close, volume, .. } = *bar;
     let beyond = |got, side, other, bound| BarFault::Beyond { got, side, other, bound };
-    if let Some((other, bound)) = [("open", open), ("close", close), ("low", low)].into_iter().find(|(_, p)| high < *p) {
+    if let Some((other, bound)) = [("open", open), ("close", close), ("low", low)].into_iter().find(|(_, p)| high < *p)
+    {
         return Some(("high", beyond(high, "below", other, bound)));
     }
     if let Some((other, bound)) = [("open", open), ("close", close)].into_iter().find(|(_, p)| low > *p) {
@@ -118,7 +122,11 @@ mod tests {
     fn each_broken_rule_is_named_with_row_column_and_stamp() {
         let cases = [
             (Bar { high: 2.5, ..GOOD }, "column high", "2.5 is below the close 3"),
-            (Bar { high: 0.5, low: 0.2, open: 0.4, close: 0.3, volume: -1.0, ..GOOD }, "column volume", "a volume of -1"),
+            (
+                Bar { high: 0.5, low: 0.2, open: 0.4, close: 0.3, volume: -1.0, ..GOOD },
+                "column volume",
+                "a volume of -1",
+            ),
             (Bar { low: 2.5, ..GOOD }, "column low", "2.5 is above the open 2"),
             (Bar { low: -1.0, ..GOOD }, "column low", "-1 is not a positive price"),
             (Bar { open: 0.0, low: 0.0, ..GOOD }, "column open", "0 is not a positive price"),
@@ -128,7 +136,10 @@ mod tests {
         ];
         for (bar, column, problem) in cases {
             let text = checked(&[Bar { time: 5, ..GOOD }, bar], &BarPolicy::default()).unwrap_err().to_string();
-            assert!(text.starts_with(&format!("X, row 1, {column}, bar closing at 1970-01-01T00:00:00.0000000")), "{text}");
+            assert!(
+                text.starts_with(&format!("X, row 1, {column}, bar closing at 1970-01-01T00:00:00.0000000")),
+                "{text}"
+            );
             assert!(text.contains(problem), "{text}");
         }
     }

@@ -52,9 +52,9 @@ impl fmt::Display for Span {
 fn read_time(text: &str) -> Result<i64, String> {
     let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp());
     let instant = text.parse::<Timestamp>().ok().or_else(day);
-    instant.and_then(nanoseconds).ok_or_else(|| {
-        format!("{text:?} is neither a day like 2018-05-07 nor an instant like 2018-05-07T12:00:00Z")
-    })
+    instant
+        .and_then(nanoseconds)
+        .ok_or_else(|| format!("{text:?} is neither a day like 2018-05-07 nor an instant like 2018-05-07T12:00:00Z"))
 }
 
 /// An instant in UTC nanoseconds as RFC 3339 text.
@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn bar_sizes_read_back() {
-        for (text, ns) in [("2m", 120 * SECOND), ("1h", 3_600 * SECOND), ("1d", 86_400 * SECOND), ("90s", 90 * SECOND)] {
+        for (text, ns) in [("2m", 120 * SECOND), ("1h", 3_600 * SECOND), ("1d", 86_400 * SECOND), ("90s", 90 * SECOND)]
+        {
             assert_eq!(Interval::try_from(text.to_owned()), Ok(Interval(ns)));
             assert_eq!(String::from(Interval(ns)), text);
         }
@@ -213,7 +214,10 @@ mod tests {
     #[test]
     fn a_span_must_rise() {
         let span = |a: &str, b: &str| Span::try_from([a.to_owned(), b.to_owned()]);
-        assert_eq!(span("2018-05-07", "2018-05-08").unwrap().to_string(), "[2018-05-07T00:00:00Z, 2018-05-08T00:00:00Z)");
+        assert_eq!(
+            span("2018-05-07", "2018-05-08").unwrap().to_string(),
+            "[2018-05-07T00:00:00Z, 2018-05-08T00:00:00Z)"
+        );
         assert!(span("2018-05-08", "2018-05-08").unwrap_err().contains("is not before"));
         assert!(span("07/05/2018", "2018-05-08").unwrap_err().contains("07/05/2018"));
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use pavlov_market_data::{MarketDataError, import};
 use pavlov_store::{Disk, OsDisk};
+use rand_core::{RngCore, SeedableRng};
 use support::{HEADER, csv, manifest_with};
 
 const GOOD: &str = "2018-05-07 00:00,10,12,9,11,5\n2018-05-07 01:00,11,12,9,10,5\n";
@@ -26,28 +27,92 @@ fn imported(text: &str, keys: &str) -> Result<usize, MarketDataError> {
 #[test]
 fn each_flaw_is_named_with_its_place() {
     let cases: &[(&str, String, &[&str])] = &[
-        ("NaN", format!("{HEADER}2018-05-07 00:00,10,NaN,9,11,5\n"), &["line 2", "column high", "2018-05-07T01:00:00Z", "NaN is not a finite"]),
-        ("infinite", format!("{HEADER}2018-05-07 00:00,10,12,9,11,inf\n"), &["line 2", "column volume", "inf is not a finite"]),
-        ("unsorted", format!("{HEADER}{GOOD}2018-05-06 23:00,10,12,9,11,5\n"), &["line 4", "2018-05-07T00:00:00Z", "2018-05-07T02:00:00Z", "file.misplaced"]),
-        ("newest first", format!("{HEADER}2018-05-07 01:00,11,12,9,10,5\n2018-05-07 00:00,10,12,9,11,5\n"), &["line 3", "set file.order"]),
-        ("repeated", format!("{HEADER}{GOOD}2018-05-07 01:00,11,12,9,10,6\n"), &["line 4", "already on line 3 with other values", "file.repeats"]),
+        (
+            "NaN",
+            format!("{HEADER}2018-05-07 00:00,10,NaN,9,11,5\n"),
+            &["line 2", "column high", "2018-05-07T01:00:00Z", "NaN is not a finite"],
+        ),
+        (
+            "infinite",
+            format!("{HEADER}2018-05-07 00:00,10,12,9,11,inf\n"),
+            &["line 2", "column volume", "inf is not a finite"],
+        ),
+        (
+            "unsorted",
+            format!("{HEADER}{GOOD}2018-05-06 23:00,10,12,9,11,5\n"),
+            &["line 4", "2018-05-07T00:00:00Z", "2018-05-07T02:00:00Z", "file.misplaced"],
+        ),
+        (
+            "newest first",
+            format!("{HEADER}2018-05-07 01:00,11,12,9,10,5\n2018-05-07 00:00,10,12,9,11,5\n"),
+            &["line 3", "set file.order"],
+        ),
+        (
+            "repeated",
+            format!("{HEADER}{GOOD}2018-05-07 01:00,11,12,9,10,6\n"),
+            &["line 4", "already on line 3 with other values", "file.repeats"],
+        ),
         ("repeated, equal", format!("{HEADER}{GOOD}2018-05-07 01:00,11,12,9,10,5\n"), &["line 4", "with equal values"]),
-        ("high < low", format!("{HEADER}{GOOD}2018-05-07 02:00,10,8,9,8,5\n"), &["line 4", "column high", "8 is below the open 10", "2018-05-07T03:00:00Z"]),
-        ("low > close", format!("{HEADER}{GOOD}2018-05-07 02:00,10,12,9.5,9,5\n"), &["line 4", "column low", "9.5 is above the close 9"]),
-        ("negative price", format!("{HEADER}2018-05-07 00:00,10,12,-9,11,5\n"), &["line 2", "column low", "-9 is not a positive price"]),
+        (
+            "high < low",
+            format!("{HEADER}{GOOD}2018-05-07 02:00,10,8,9,8,5\n"),
+            &["line 4", "column high", "8 is below the open 10", "2018-05-07T03:00:00Z"],
+        ),
+        (
+            "low > close",
+            format!("{HEADER}{GOOD}2018-05-07 02:00,10,12,9.5,9,5\n"),
+            &["line 4", "column low", "9.5 is above the close 9"],
+        ),
+        (
+            "negative price",
+            format!("{HEADER}2018-05-07 00:00,10,12,-9,11,5\n"),
+            &["line 2", "column low", "-9 is not a positive price"],
+        ),
         ("negative volume", format!("{HEADER}2018-05-07 00:00,10,12,9,11,-5\n"), &["line 2", "column volume", "-5"]),
-        ("missing column", format!("Date,Open,High,Low,Last,Volume\n{GOOD}"), &["line 1", "\"Close\" is there 0 times", "\"Last\""]),
-        ("column twice", format!("Date,Open,High,Low,Close,Volume,Close\n2018-05-07 00:00,1,1,1,1,1,1\n"), &["line 1", "\"Close\" is there 2 times"]),
-        ("wrong delimiter", format!("{HEADER}{GOOD}").replace(',', ";"), &["line 1", "\"Date\" is there 0 times", "file.delimiter"]),
-        ("no number", format!("{HEADER}2018-05-07 00:00,10,12,nine,11,5\n"), &["line 2", "column \"Low\"", "\"nine\" is not a number"]),
-        ("thousands", format!("{HEADER}2018-05-07 00:00,10,12,9,11,\"5,000\"\n"), &["line 2", "column \"Volume\"", "\"5,000\" is not a number"]),
-        ("empty field", format!("{HEADER}2018-05-07 00:00,10,12,9,,5\n"), &["line 2", "column \"Close\"", "\"\" is not a number"]),
-        ("no time", format!("{HEADER}07/05/2018,10,12,9,11,5\n"), &["line 2", "column \"Date\"", "\"07/05/2018\" is not a time like \"%Y-%m-%d %H:%M\""]),
+        (
+            "missing column",
+            format!("Date,Open,High,Low,Last,Volume\n{GOOD}"),
+            &["line 1", "\"Close\" is there 0 times", "\"Last\""],
+        ),
+        (
+            "column twice",
+            "Date,Open,High,Low,Close,Volume,Close\n2018-05-07 00:00,1,1,1,1,1,1\n".to_owned(),
+            &["line 1", "\"Close\" is there 2 times"],
+        ),
+        (
+            "wrong delimiter",
+            format!("{HEADER}{GOOD}").replace(',', ";"),
+            &["line 1", "\"Date\" is there 0 times", "file.delimiter"],
+        ),
+        (
+            "no number",
+            format!("{HEADER}2018-05-07 00:00,10,12,nine,11,5\n"),
+            &["line 2", "column \"Low\"", "\"nine\" is not a number"],
+        ),
+        (
+            "thousands",
+            format!("{HEADER}2018-05-07 00:00,10,12,9,11,\"5,000\"\n"),
+            &["line 2", "column \"Volume\"", "\"5,000\" is not a number"],
+        ),
+        (
+            "empty field",
+            format!("{HEADER}2018-05-07 00:00,10,12,9,,5\n"),
+            &["line 2", "column \"Close\"", "\"\" is not a number"],
+        ),
+        (
+            "no time",
+            format!("{HEADER}07/05/2018,10,12,9,11,5\n"),
+            &["line 2", "column \"Date\"", "\"07/05/2018\" is not a time like \"%Y-%m-%d %H:%M\""],
+        ),
         ("empty file", String::new(), &["line 1", "the file is empty"]),
         ("header only", HEADER.to_owned(), &["holds no bars of example"]),
         ("cut in mid-line", format!("{HEADER}{GOOD}2018-05-07 02:00,10,12,9,1"), &["line 4", "ends in mid-line"]),
         ("cut and closed", format!("{HEADER}{GOOD}2018-05-07 02:00,10,12\n"), &["line 4", "3 fields, expected 6"]),
-        ("after a quote", format!("{HEADER}{GOOD}2018-05-07 02:00,\"10,12,9,11,5\n2018-05-07 03:00,10,12,9,11,5\n"), &["line 4", "fields, expected 6"]),
+        (
+            "after a quote",
+            format!("{HEADER}{GOOD}2018-05-07 02:00,\"10,12,9,11,5\n2018-05-07 03:00,10,12,9,11,5\n"),
+            &["line 4", "fields, expected 6"],
+        ),
     ];
     for (flaw, text, expected) in cases {
         let error = imported(text, "").unwrap_err().to_string();
@@ -96,11 +161,10 @@ fn misplaced_and_repeated_rows_follow_the_named_policy() {
 #[test]
 fn the_first_of_two_repeated_rows_is_kept_in_either_order() {
     let dir = tempfile::tempdir().unwrap();
-    let disk: Arc<dyn Disk> = Arc::new(OsDisk);
     let rows = "2018-05-07 01:00,11,12,9,10,1\n2018-05-07 01:00,11,12,9,10,2\n2018-05-07 00:00,10,12,9,11,5\n";
-    support::with_file(&disk, dir.path(), &format!("{HEADER}{rows}"));
+    support::with_file(&OsDisk, dir.path(), &format!("{HEADER}{rows}"));
     let manifest = manifest_with("order = \"newest_first\"\nrepeats = \"keep_first\"");
-    let dataset = pavlov_market_data::load_dataset(&manifest, &support::sources(disk, dir.path())).unwrap();
+    let dataset = pavlov_market_data::load_dataset(&manifest, &support::sources(Arc::new(OsDisk), dir.path())).unwrap();
     assert_eq!(dataset.bars.volume(), &[5.0, 1.0]);
     assert_eq!((dataset.provenance.cleaning.repeats_dropped, dataset.provenance.cleaning.repeats_differing), (1, 1));
 }
@@ -120,4 +184,31 @@ fn a_file_cut_at_any_byte_is_refused_or_gives_its_whole_rows() {
 fn a_missing_file_is_unavailable_data() {
     let error = import(Path::new("no/such.csv"), &manifest_with(""), Path::new("x"), &OsDisk).unwrap_err();
     assert!(error.is_unavailable() && error.to_string().contains("no/such.csv"), "{error}");
+}
+
+/// R5: whatever is in a file, reading it ends with bars or with an error that names the line.
+#[test]
+fn a_mutated_file_gives_bars_or_an_error_with_its_line() {
+    let scale = if pavlov_testkit::scale::nightly() { 1_000_000 } else { 2_000 };
+    let text = csv(4).into_bytes();
+    let pieces: [&[u8]; 10] =
+        [b"NaN", b"-1", b"1e999", b"\"", b",", b"\n", b"\r", b"\0", "\u{221e}".as_bytes(), b"99999999999999999999"];
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, file) = (pavlov_testkit::SimDisk::new(), dir.path().join("example.csv"));
+    disk.create_dir_all(dir.path()).unwrap();
+    let mut refused = 0;
+    for round in 0..scale {
+        let mut bytes = text.clone();
+        let (from, len) = (rng.next_u32() as usize % bytes.len(), rng.next_u32() as usize % 8);
+        let piece = pieces[rng.next_u32() as usize % pieces.len()];
+        bytes.splice(from..(from + len).min(text.len()), piece.iter().copied());
+        disk.write_new(&file, &bytes).unwrap();
+        if let Err(error) = import(&file, &manifest_with(""), &dir.path().join("cache"), &disk) {
+            let error = error.to_string();
+            assert!(error.contains("example.csv, line "), "round {round}: {error}");
+            refused += 1;
+        }
+    }
+    assert!(refused > scale / 2, "{refused} of {scale} mutations are refused");
 }

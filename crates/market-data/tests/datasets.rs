@@ -41,24 +41,41 @@ fn synthetic_markets_have_their_pinned_content() {
 fn a_missing_file_is_explained() {
     let manifest = Manifest::load(&datasets().join("bitfinex-btcusd-1h.toml")).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let sources = Sources { cache_dir: Some(folder.path().join("cache")), data_dir: Some(folder.path().join("data")), ..none() };
+    let sources =
+        Sources { cache_dir: Some(folder.path().join("cache")), data_dir: Some(folder.path().join("data")), ..none() };
     let error = load_dataset(&manifest, &sources).unwrap_err();
     let text = error.to_string();
     assert!(error.is_unavailable() && !error.is_bad_manifest());
-    for part in ["bitfinex-btcusd-1h", "20180507_20190801.csv", "--data-dir", "PAVLOV_DATA_DIR", "cargo xtask data import <file>"] {
+    for part in [
+        "bitfinex-btcusd-1h",
+        "20180507_20190801.csv",
+        "--data-dir",
+        "PAVLOV_DATA_DIR",
+        "cargo xtask data import <file>",
+    ] {
         assert!(text.contains(part), "{text:?} lacks {part}");
     }
-    assert!(text.contains(folder.path().join("cache").to_str().unwrap()) && text.contains(folder.path().join("data").to_str().unwrap()), "{text}");
+    assert!(
+        text.contains(folder.path().join("cache").to_str().unwrap())
+            && text.contains(folder.path().join("data").to_str().unwrap()),
+        "{text}"
+    );
 }
 
 #[test]
 fn an_import_finds_its_manifest_by_file_name() {
     let file = Path::new("downloads/coinbase-1h-btc-usd.csv");
     assert_eq!(manifest_for(file, None, &datasets(), &OsDisk).unwrap().name(), "coinbase-btcusd-1h");
-    assert_eq!(manifest_for(file, Some("bitfinex-btcusd-1h"), &datasets(), &OsDisk).unwrap().name(), "bitfinex-btcusd-1h");
+    assert_eq!(
+        manifest_for(file, Some("bitfinex-btcusd-1h"), &datasets(), &OsDisk).unwrap().name(),
+        "bitfinex-btcusd-1h"
+    );
     let error = manifest_for(Path::new("other.csv"), None, &datasets(), &OsDisk).unwrap_err();
     assert!(error.is_bad_manifest());
-    assert!(error.to_string().contains("other.csv") && error.to_string().contains("coinbase-btcusd-1h (btc/"), "{error}");
+    assert!(
+        error.to_string().contains("other.csv") && error.to_string().contains("coinbase-btcusd-1h (btc/"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -14,7 +14,6 @@ fn load(name: &str) -> Option<Dataset> {
     let manifest = Manifest::load(&path).unwrap();
     let sources = Sources { disk: Arc::new(OsDisk), cache_dir: None, data_dir: Some(PathBuf::from(&data_dir)) };
     let dataset = load_dataset(&manifest, &sources).unwrap();
-    println!("{name} {} {}", dataset.hash, dataset.provenance.summary());
     assert_eq!(dataset.origin, Origin::File(data_dir.join(manifest.file().unwrap())));
     assert_eq!(Some(dataset.hash), manifest.expected_hash());
     Some(dataset)
@@ -28,7 +27,10 @@ fn the_articles_file_is_whole() {
     let first = dataset.bars.bar(0);
     // The bar that opens at 2018-05-07T00:00Z is stamped one hour later.
     assert_eq!(first.time, 1_525_651_200_000_000_000 + HOUR);
-    assert_eq!((first.open, first.high, first.low, first.close, first.volume), (9658.7, 9677.9, 9482.0, 9482.1, 1196.96));
+    assert_eq!(
+        (first.open, first.high, first.low, first.close, first.volume),
+        (9658.7, 9677.9, 9482.0, 9482.1, 1196.96)
+    );
     let day = dataset.bars.opening_between(1_525_651_200_000_000_000, 1_525_651_200_000_000_000 + 24 * HOUR);
     assert_eq!(day, 0..24);
 }

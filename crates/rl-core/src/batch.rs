@@ -4,8 +4,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionBatch, EnvSpec, Environment, Fill, Fills, Frame, Ledger, NoFills, ObservationSpec, Observations, Rng, RngTree,
-    StateError, Status,
+    ActionBatch, EnvSpec, Environment, Fill, Fills, Frame, Ledger, NoFills, ObservationSpec, Observations, Rng,
+    RngTree, StateError, Status,
 };
 
 /// `N` copies of an environment in lock step behind one virtual call per batch.
@@ -137,7 +137,6 @@ impl<E: Environment> Batch<E> {
             self.buffers.last_row[i] = self.env.observe(state, &mut self.buffers.account[i * a..(i + 1) * a]);
         }
     }
-
 }
 
 /// Steps copy `i` and writes what it shows; an episode that ended is started anew.

@@ -56,7 +56,9 @@ impl ActionBatch {
     pub fn new(spec: &ActionSpec, n: usize) -> Self {
         match spec {
             ActionSpec::Discrete { .. } => Self::Discrete(vec![0; n]),
-            ActionSpec::Continuous { low, .. } => Self::Continuous { width: low.len(), values: vec![0.0; n * low.len()] },
+            ActionSpec::Continuous { low, .. } => {
+                Self::Continuous { width: low.len(), values: vec![0.0; n * low.len()] }
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ActionBatch, ActionSpec, Checkpoint, CheckpointError, Observations, Outcomes, Rng, Snapshot, Status, StepBatch};
+use crate::{
+    ActionBatch, ActionSpec, Checkpoint, CheckpointError, Observations, Outcomes, Rng, Snapshot, Status, StepBatch,
+};
 
 /// Recurrent state of a policy, `[N, width]`, owned by whoever steps the environments.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -106,7 +106,10 @@ mod tests {
         }
         let bytes = postcard::to_stdvec(&rng).unwrap();
         let mut again: Rng = postcard::from_bytes(&bytes).unwrap();
-        assert_eq!((0..100).map(|_| rng.next_u32()).collect::<Vec<_>>(), (0..100).map(|_| again.next_u32()).collect::<Vec<_>>());
+        assert_eq!(
+            (0..100).map(|_| rng.next_u32()).collect::<Vec<_>>(),
+            (0..100).map(|_| again.next_u32()).collect::<Vec<_>>()
+        );
     }
 
     #[test]

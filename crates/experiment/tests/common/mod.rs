@@ -2,10 +2,11 @@
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use pavlov_experiment::{Device, ExperimentError, Hooks, Options, report::Report, run};
-use pavlov_store::Hash;
+use pavlov_store::{Hash, OsDisk};
 
 /// Six updates a second on any machine: small nets, few environments, a checkpoint at every other update.
 pub const CONFIG: &str = r#"
@@ -51,6 +52,7 @@ fn datasets(place: &Path) -> PathBuf {
 
 pub fn options(place: &Path, threads: usize) -> Options {
     Options {
+        disk: Arc::new(OsDisk),
         datasets_dir: datasets(place),
         cache_dir: place.join("cache"),
         data_dir: None,

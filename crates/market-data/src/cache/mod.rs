@@ -42,18 +42,16 @@ pub(crate) fn commit_path(cache_dir: &Path, dataset: &str) -> PathBuf {
 }
 
 /// Reads and verifies a dataset; `None` if it was never cached.
-pub(crate) fn load(
-    disk: &dyn Disk,
-    cache_dir: &Path,
-    manifest: &Manifest,
-) -> Result<Option<Cached>, MarketDataError> {
+pub(crate) fn load(disk: &dyn Disk, cache_dir: &Path, manifest: &Manifest) -> Result<Option<Cached>, MarketDataError> {
     let dir = folder(cache_dir, manifest.name());
     let path = record_path(&dir);
     let Some(record) = load_record(disk, &path)? else { return Ok(None) };
     check_fresh(&path, &record, manifest)?;
     let schema = segment::schema();
-    let batches = record.segments.iter().map(|segment| load_segment(disk, &dir, segment)).collect::<Result<Vec<_>, _>>()?;
-    let batch = arrow::compute::concat_batches(&schema, &batches).map_err(|error| MarketDataError::damaged(&path, error))?;
+    let batches =
+        record.segments.iter().map(|segment| load_segment(disk, &dir, segment)).collect::<Result<Vec<_>, _>>()?;
+    let batch =
+        arrow::compute::concat_batches(&schema, &batches).map_err(|error| MarketDataError::damaged(&path, error))?;
     let (times, prices) = segment::columns(&batch).ok_or_else(|| MarketDataError::damaged(&path, "wrong columns"))?;
     let bars = Bars::from_arrays(manifest.symbol(), manifest.interval_ns(), times, prices)?;
     let place = |row| Place::Row { of: dir.display().to_string(), row };
@@ -113,7 +111,11 @@ pub(crate) fn store(
     provenance: &Provenance,
 ) -> Result<(), MarketDataError> {
     let dir = folder(cache_dir, manifest.name());
-    disk.create_dir_all(&dir).map_err(|source| StoreError::Io { operation: "create the folder", path: dir.clone(), source })?;
+    disk.create_dir_all(&dir).map_err(|source| StoreError::Io {
+        operation: "create the folder",
+        path: dir.clone(),
+        source,
+    })?;
     let lock = dir.join(".lock");
     let _guard = disk.lock(&lock).map_err(|source| match source.kind() {
         io::ErrorKind::WouldBlock => MarketDataError::CacheBusy { dir: dir.clone() },

@@ -203,7 +203,8 @@ impl<'a> Market<'a> {
         let walk = self.walk(self.drift, now);
         let surprise = walk.end - self.drift;
         let long_run = volatility * volatility * (1.0 - garch_alpha - garch_beta);
-        self.variance = (long_run + garch_alpha * surprise * surprise + garch_beta * self.variance).min(LARGEST_VARIANCE);
+        self.variance =
+            (long_run + garch_alpha * surprise * surprise + garch_beta * self.variance).min(LARGEST_VARIANCE);
         let busy = if volatility > 0.0 { now / volatility } else { 1.0 };
         (walk, self.any_volume() * busy)
     }
@@ -244,5 +245,115 @@ struct Walk {
 impl Walk {
     fn mirrored(self) -> Walk {
         Walk { end: -self.end, low: -self.high, high: -self.low }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BarPolicy, Bars, Span};
+
+    const HOUR: i64 = 3_600_000_000_000;
+
+    fn market(seed: u64, mode: &str, bars: i64) -> Bars {
+        let text = format!("name = \"synthetic\"\nseed = {seed}\nstart_price = 100.0\nmean_volume = 1000.0\n{mode}");
+        let synthetic: Synthetic = toml::from_str(&text).unwrap();
+        let request = Request { symbol: "SYN", interval_ns: HOUR, span: Span { from_ns: 0, to_ns: bars * HOUR } };
+        Bars::new("SYN", HOUR, synthetic.fetch(&request).unwrap(), &BarPolicy::default()).unwrap()
+    }
+
+    fn moves(bars: &Bars) -> Vec<f64> {
+        bars.open().iter().zip(bars.close()).map(|(open, close)| close / open - 1.0).collect()
+    }
+
+    fn mean(values: &[f64]) -> f64 {
+        values.iter().sum::<f64>() / values.len() as f64
+    }
+
+    fn variance(values: &[f64]) -> f64 {
+        let mean = mean(values);
+        values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / values.len() as f64
+    }
+
+    /// The correlation of neighbours; its standard error is `1 / sqrt(n)` where there is none.
+    fn autocorrelation(values: &[f64]) -> f64 {
+        let mean = mean(values);
+        let products: f64 = values.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
+        products / values.len() as f64 / variance(values)
+    }
+
+    const MARTINGALE: &str = "mode.martingale.volatility = 0.01";
+    const REGIMES: &str = "[mode.regimes]\nvolatility = 0.006\ngarch_alpha = 0.1\ngarch_beta = 0.85\n\
+                           bull_drift = 0.0008\nbear_drift = -0.0008\nmean_regime_bars = 240.0";
+
+    #[test]
+    fn bars_follow_one_another_without_a_gap() {
+        for mode in [MARTINGALE, REGIMES, "mode.autoregressive = { volatility = 0.1, phi = 0.3 }"] {
+            let bars = market(1, mode, 5_000);
+            assert_eq!((bars.len(), bars.times()[0], bars.gaps().count), (5_000, HOUR, 0));
+            assert!(bars.open()[1..].iter().zip(bars.close()).all(|(open, close)| open == close));
+        }
+    }
+
+    #[test]
+    fn a_martingale_pays_nothing_in_price() {
+        let moves = moves(&market(2, MARTINGALE, 100_000));
+        let n = moves.len() as f64;
+        assert!(mean(&moves).abs() < 4.0 * 0.01 / n.sqrt(), "{}", mean(&moves));
+        assert!((variance(&moves).sqrt() / 0.01 - 1.0).abs() < 0.01);
+        assert!(autocorrelation(&moves).abs() < 4.0 / n.sqrt());
+        // E[P_100 / P_0] = 1 over many markets, though the typical price falls.
+        let ends: Vec<f64> =
+            (0..1_000).map(|seed| *market(seed, MARTINGALE, 100).close().last().unwrap() / 100.0).collect();
+        assert!((mean(&ends) - 1.0).abs() < 4.0 * (variance(&ends) / 1_000.0).sqrt(), "{}", mean(&ends));
+    }
+
+    #[test]
+    fn the_planted_volume_tells_the_next_sign_as_often_as_stated() {
+        for hit_rate in [0.5_f64, 0.9, 1.0] {
+            let bars =
+                market(3, &format!("mode.planted_signal = {{ volatility = 0.005, hit_rate = {hit_rate} }}"), 20_001);
+            let moves = moves(&bars);
+            let hits =
+                bars.volume().iter().zip(&moves[1..]).filter(|(volume, next)| (**volume >= 1000.0) == (**next > 0.0));
+            let rate = hits.count() as f64 / 20_000.0;
+            let error = (hit_rate * (1.0 - hit_rate) / 20_000.0).sqrt();
+            assert!((rate - hit_rate).abs() <= 4.0 * error, "{rate} for {hit_rate}");
+            assert!(mean(&moves).abs() < 4.0 * 0.005 / 20_001_f64.sqrt(), "no drift of its own");
+        }
+    }
+
+    #[test]
+    fn autoregression_has_the_stated_phi() {
+        for phi in [-0.5_f64, 0.0, 0.3] {
+            let moves =
+                moves(&market(4, &format!("mode.autoregressive = {{ volatility = 0.005, phi = {phi} }}"), 50_000));
+            let error = ((1.0 - phi * phi) / 50_000.0_f64).sqrt();
+            assert!((autocorrelation(&moves) - phi).abs() < 4.0 * error, "{} for {phi}", autocorrelation(&moves));
+        }
+    }
+
+    #[test]
+    fn regimes_trend_and_cluster() {
+        let moves = moves(&market(5, REGIMES, 100_000));
+        assert!((variance(&moves).sqrt() / 0.006 - 1.0).abs() < 0.15, "{}", variance(&moves).sqrt());
+        let squares: Vec<f64> = moves.iter().map(|m| m * m).collect();
+        assert!(autocorrelation(&squares) > 0.05, "{}", autocorrelation(&squares));
+        let windows: Vec<f64> = moves.chunks(100).map(|chunk| chunk.iter().sum()).collect();
+        assert!(variance(&windows) > 1.3 * 100.0 * variance(&moves), "100 bars move together more than apart");
+    }
+
+    #[test]
+    fn the_wildest_permitted_market_stays_positive() {
+        let wild = REGIMES.replace("0.006", "0.1").replace("0.85", "0.89").replace("0.0008", "0.1");
+        assert!(market(6, &wild, 2_000).low().iter().all(|low| *low > 0.0));
+    }
+
+    #[test]
+    fn a_seed_is_a_market() {
+        let hash = |seed| market(seed, REGIMES, 100).content_hash();
+        assert_eq!(hash(1), hash(1));
+        assert_ne!(hash(1), hash(2));
+        assert_eq!(market(1, REGIMES, 100), market(1, REGIMES, 200).slice(0..100), "a longer span only adds bars");
     }
 }
