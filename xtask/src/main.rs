@@ -2,6 +2,7 @@
 
 mod progress;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -77,8 +78,8 @@ struct Place {
     device: DeviceChoice,
     /// Seeds trained side by side [default: the machine's cores].
     #[arg(long)]
-    threads: Option<usize>,
-    /// Print the result only.
+    threads: Option<NonZeroUsize>,
+    /// Print the result, warnings and errors only.
     #[arg(long)]
     quiet: bool,
 }
@@ -117,10 +118,13 @@ enum DataCommand {
 static STOP: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
+    // SAFETY: no other thread runs yet. Seeds are trained side by side; a tensor that forked as well would slow all of
+    // them down.
+    unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };
     match execute(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            progress::say(&format!("error: {error:#}"));
+            progress::say(&format!("error: {error}"));
             let known = error.downcast_ref::<ExperimentError>();
             ExitCode::from(known.map_or(1, ExperimentError::exit_code))
         }
@@ -163,7 +167,7 @@ fn work(
         progress::say("stopping after the current update (again to stop at once)");
     })?;
     let (DeviceChoice::Auto | DeviceChoice::Cpu) = place.device;
-    let threads = place.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = place.threads.or(std::thread::available_parallelism().ok()).map_or(1, usize::from);
     let options = options(place.data_dir.clone(), threads);
     let shown = progress::Shown::new(place.quiet);
     let clock = progress::clock();
@@ -207,6 +211,7 @@ fn root() -> PathBuf {
 }
 
 fn git_commit() -> Option<String> {
-    let output = std::process::Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root()).output().ok()?;
+    let describe = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"];
+    let output = std::process::Command::new("git").args(describe).current_dir(root()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -68,8 +68,10 @@ impl Shown {
 
     /// Takes one event.
     pub(crate) fn take(&self, event: Event<'_>) {
-        if let Event::Note(note) = event {
-            self.bars.suspend(|| say(&format!("note: {note}")));
+        match event {
+            Event::Note(note) => self.bars.suspend(|| say(&format!("note: {note}"))),
+            Event::Failed { seed, error } => self.bars.suspend(|| say(&format!("seed {seed} failed: {error}"))),
+            _ => {}
         }
         if self.quiet {
             return;
@@ -84,6 +86,9 @@ impl Shown {
                 bar.set_position(update);
                 let entry = Seed { bar, begun: now, first: update, updates, last_profit: None, last_line: now };
                 seeds.insert(seed, entry);
+                if !self.terminal {
+                    say(&format!("seed {seed}: starts at update {update} of {updates}"));
+                }
             }
             Event::Updated { seed, update, env_steps, episode_profit } => {
                 let Some(shown) = seeds.get_mut(&seed) else { return };
@@ -103,7 +108,8 @@ impl Shown {
                     say(&format!("seed {seed}: trained in {:.1} s", now - shown.begun));
                 }
             }
-            Event::Note(_) => {}
+            Event::Judging if !self.terminal => say("all seeds are trained; judging"),
+            Event::Judging | Event::Failed { .. } | Event::Note(_) => {}
         }
     }
 

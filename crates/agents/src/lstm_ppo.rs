@@ -125,7 +125,12 @@ impl AgentConfig for LstmPpoConfig {
             require((1..=4096).contains(&value), key, "lie in 1..=4096", value.to_string());
         }
         require(self.epochs >= 1, "epochs", "be at least 1", self.epochs.to_string());
-        require(self.learning_rate > 0.0, "learning_rate", "be positive", self.learning_rate.to_string());
+        require(
+            self.learning_rate > 0.0 && self.learning_rate.is_finite(),
+            "learning_rate",
+            "be positive",
+            self.learning_rate.to_string(),
+        );
         for (key, value) in [("discount", self.discount), ("gae_lambda", self.gae_lambda)] {
             require((0.0..=1.0).contains(&value), key, "lie in 0..=1", value.to_string());
         }
@@ -271,14 +276,15 @@ impl Agent for LstmPpo {
         }
         let rate = self.config.learning_rate * self.config.schedule.factor(self.updates, self.total_updates);
         let mut order: Vec<usize> = (0..self.num_envs).collect();
-        let part = self.num_envs.div_ceil(self.config.num_minibatches);
+        let (envs, parts) = (self.num_envs, self.config.num_minibatches);
         let mut tally = Tally::default();
         for _ in 0..self.config.epochs {
             if self.config.num_minibatches > 1 {
                 shuffle(&mut order, rng);
             }
-            for envs in order.chunks(part) {
-                let batch = self.rollout.batch(envs, self.observation);
+            for part in 0..parts {
+                let chosen = &order[part * envs / parts..(part + 1) * envs / parts];
+                let batch = self.rollout.batch(chosen, self.observation);
                 self.learn(&batch, rate, &mut tally)?;
             }
         }

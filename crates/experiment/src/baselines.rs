@@ -33,27 +33,21 @@ pub fn all(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError>
     let mut baselines = passive(plan, world)?;
     if let ActionSpec::Discrete { names } = &world.test_span.spec().action {
         for (choice, name) in names.iter().enumerate() {
-            let record = |span: &dyn BatchFactory| constant(span, choice as u32);
-            let (train, test) = (record(&*world.train_span), record(&*world.test_span));
-            // A constant action that is a passive investor by another name is shown once.
-            if baselines.iter().any(|b| b.test[0].ledgers == test.ledgers && b.train[0].ledgers == train.ledgers) {
-                continue;
-            }
             baselines.push(Baseline {
                 name: format!("always {name}"),
                 summary: format!("takes the action `{name}` at every bar"),
-                train: vec![train],
-                test: vec![test],
+                train: vec![constant(&*world.train_span, choice as u32)],
+                test: vec![constant(&*world.test_span, choice as u32)],
                 seeded: false,
             });
         }
         let n = names.len() as u32;
-        let record = |span: &dyn BatchFactory| plan.seeds().map(|seed| random(span, n, seed)).collect();
+        let record = |span: &dyn BatchFactory, stream| plan.seeds().map(|seed| random(span, n, seed, stream)).collect();
         baselines.push(Baseline {
             name: "random".into(),
             summary: "draws every action with the same probability, one run a seed".into(),
-            train: record(&*world.train_span),
-            test: record(&*world.test_span),
+            train: record(&*world.train_span, 0),
+            test: record(&*world.test_span, 1),
             seeded: true,
         });
     }
@@ -62,7 +56,8 @@ pub fn all(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError>
 
 fn passive(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError> {
     let books = |segment: Segment| plan.environment.passive(&world.market, segment);
-    let pairs = books(world.train)?.into_iter().zip(books(world.test)?);
+    let books = |key, segment| books(segment).map_err(|source| ExperimentError::Environment { key, source });
+    let pairs = books("data.train", world.train)?.into_iter().zip(books("data.test", world.test)?);
     let baseline = |(train, test): (pavlov_envs::Passive, pavlov_envs::Passive)| Baseline {
         name: test.name.into(),
         summary: test.summary.into(),
@@ -74,7 +69,7 @@ fn passive(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError>
 }
 
 fn record(segment: Segment, ledgers: Vec<Ledger>, fills: Vec<Fill>) -> EpisodeRecord {
-    EpisodeRecord { rows: (segment.first..segment.end).collect(), ledgers, fills, actions: Vec::new() }
+    EpisodeRecord { rows: (segment.first..segment.end).collect(), ledgers, fills }
 }
 
 fn constant(span: &dyn BatchFactory, choice: u32) -> EpisodeRecord {
@@ -86,8 +81,8 @@ fn constant(span: &dyn BatchFactory, choice: u32) -> EpisodeRecord {
     record
 }
 
-fn random(span: &dyn BatchFactory, n: u32, seed: u64) -> EpisodeRecord {
-    let mut rng = RngTree::new(seed).child("baseline").stream("policy", 0);
+fn random(span: &dyn BatchFactory, n: u32, seed: u64, stream: u64) -> EpisodeRecord {
+    let mut rng = RngTree::new(seed).child("baseline").stream("policy", stream);
     let env = span.batch(0..1, &RngTree::new(0));
     let Ok(record) = play(env, |_, actions| {
         set(actions, below(&mut rng, n));

@@ -13,8 +13,6 @@ pub struct EpisodeRecord {
     pub ledgers: Vec<Ledger>,
     /// Trades, in order.
     pub fills: Vec<Fill>,
-    /// How often each discrete action was taken.
-    pub actions: Vec<u64>,
 }
 
 /// Plays copy 0 of `env` to the end of its episode.
@@ -29,19 +27,10 @@ pub fn play<E>(
     let mut ledgers = Vec::new();
     env.record_fills(true);
     env.ledgers(&mut ledgers);
-    let mut record = EpisodeRecord {
-        rows: vec![env.observations().last_row[0]],
-        ledgers: ledgers.clone(),
-        fills: Vec::new(),
-        actions: Vec::new(),
-    };
+    let mut record =
+        EpisodeRecord { rows: vec![env.observations().last_row[0]], ledgers: ledgers.clone(), fills: Vec::new() };
     loop {
         decide(env.observations(), &mut actions)?;
-        if let ActionBatch::Discrete(choices) = &actions {
-            let choice = choices[0] as usize;
-            record.actions.resize(record.actions.len().max(choice + 1), 0);
-            record.actions[choice] += 1;
-        }
         let after = env.step(&actions);
         let ended = after.statuses[0] != Status::Running;
         record.rows.push(if ended { after.end.last_row[0] } else { after.next.last_row[0] });

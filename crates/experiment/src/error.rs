@@ -4,7 +4,6 @@ use pavlov_agents::AgentError;
 use pavlov_envs::EnvError;
 use pavlov_features::FeatureError;
 use pavlov_market_data::{MarketDataError, Span};
-use pavlov_rl_core::{CheckpointError, StateError};
 use pavlov_store::StoreError;
 
 use crate::source::Problem;
@@ -52,8 +51,21 @@ pub enum ExperimentError {
     #[error(transparent)]
     Features(#[from] FeatureError),
     /// The environment cannot be built on the data.
-    #[error(transparent)]
-    Environment(#[from] EnvError),
+    #[error("{key}: {source}")]
+    Environment {
+        /// Keys of the config that it was built from.
+        key: &'static str,
+        /// The cause.
+        source: EnvError,
+    },
+    /// There is no manifest of this name.
+    #[error("data.dataset: there is no manifest {path}{hint}", path = path.display())]
+    UnknownDataset {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// The nearest name, or all that there are.
+        hint: String,
+    },
     /// The agent failed.
     #[error("seed {seed}: {source}")]
     Agent {
@@ -66,12 +78,30 @@ pub enum ExperimentError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A verified checkpoint does not belong to this run.
-    #[error("the checkpoint of seed {seed} does not belong to this run: {reason}")]
+    #[error(
+        "the checkpoint of seed {seed} does not belong to this run: {reason}; restore plan and data, or start a new run"
+    )]
     Checkpoint {
         /// Seed of the run.
         seed: u64,
         /// What differs.
         reason: String,
+    },
+    /// The metrics log of a seed is not what its checkpoint says.
+    #[error("{path} does not match the checkpoint of seed {seed}: it is cut or changed; restore it, or start the run anew", path = path.display())]
+    Log {
+        /// Seed of the run.
+        seed: u64,
+        /// The log.
+        path: PathBuf,
+    },
+    /// Some seeds failed; the others are saved.
+    #[error("{}\nwhat the other seeds did is saved; go on with `cargo xtask resume {run}`", lines(errors), run = run.display())]
+    Seeds {
+        /// What went wrong, in the order of the seeds.
+        errors: Vec<ExperimentError>,
+        /// The run folder.
+        run: PathBuf,
     },
     /// A run has not been trained to its end.
     #[error("seed {seed} of {run} is not trained to its end; go on with `cargo xtask resume {run}`", run = run.display())]
@@ -117,7 +147,9 @@ impl ExperimentError {
     /// Exit code of the command line: 1 the run failed, 2 bad config, 3 data unavailable.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config { .. } | Self::Read { .. } | Self::Span { .. } | Self::Environment(_) => 2,
+            Self::Config { .. } | Self::Read { .. } | Self::Span { .. } => 2,
+            Self::Environment { .. } | Self::UnknownDataset { .. } => 2,
+            Self::Seeds { errors, .. } => errors.first().map_or(1, Self::exit_code),
             Self::Data(error) if error.is_unavailable() => 3,
             Self::Data(_) => 2,
             Self::Agent { source: AgentError::Mismatch { .. }, .. } => 2,
@@ -125,11 +157,12 @@ impl ExperimentError {
         }
     }
 
-    pub(crate) fn checkpoint(seed: u64, error: CheckpointError) -> Self {
-        Self::Checkpoint { seed, reason: error.to_string() }
+    /// Whether nothing is wrong: the run was only not brought to its end.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        matches!(self, Self::Interrupted { .. } | Self::Unfinished { .. })
     }
 
-    pub(crate) fn state(seed: u64, error: StateError) -> Self {
+    pub(crate) fn checkpoint(seed: u64, error: impl ToString) -> Self {
         Self::Checkpoint { seed, reason: error.to_string() }
     }
 }
@@ -138,4 +171,8 @@ fn list(problems: &[Problem]) -> String {
     let count = problems.len();
     let lines: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
     format!("{count} {} in the config\n{}", if count == 1 { "problem" } else { "problems" }, lines.join("\n"))
+}
+
+fn lines(errors: &[ExperimentError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::error::ExperimentError;
+
 /// A step of a run that is worth showing.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A run begins or goes on.
     Started {
@@ -30,6 +32,15 @@ pub enum Event<'a> {
         /// Its seed.
         seed: u64,
     },
+    /// A run failed; the others go on.
+    Failed {
+        /// Its seed.
+        seed: u64,
+        /// Why.
+        error: &'a ExperimentError,
+    },
+    /// All runs are trained and are being judged.
+    Judging,
     /// Something a user should know.
     Note(&'a str),
 }

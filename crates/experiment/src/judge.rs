@@ -9,7 +9,7 @@ use pavlov_evaluation::{
 };
 use pavlov_rl_core::{Market, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::baselines::{self, BENCHMARK, Baseline};
 use crate::episode::{EpisodeRecord, Player, play};
@@ -45,7 +45,7 @@ pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]
     let curves = Curves {
         train: span_curves(&world.market, &played, &baselines, |p| &p.train, |b| &b.train),
         test: span_curves(&world.market, &played, &baselines, |p| &p.test, |b| &b.test),
-        learning: trained.iter().map(|t| learning(disk, &folder.seed(t.seed), t.seed)).collect::<Result<_, _>>()?,
+        learning: trained.iter().map(learning).collect::<Result<_, _>>()?,
     };
     let html = render_html(&report, &curves, &plan.to_toml().to_string(), &world.data_notes);
     let text = report.to_json().map_err(|e| ExperimentError::Encode { what: "report.json", reason: e.to_string() })?;
@@ -58,7 +58,8 @@ fn play_both<'a>(plan: &Plan, world: &World, trained: &'a Trained) -> Result<Pla
     let play_span = |span: &dyn BatchFactory, segment: Segment, stream: u64| {
         let env = span.batch(0..1, &RngTree::new(trained.seed));
         let rng = RngTree::new(trained.seed).child("eval").stream("policy", stream);
-        let warm = (plan.eval.memory_warm_bars, segment.start);
+        let earliest = segment.start + plan.environment.window() as u32 - 1;
+        let warm = (plan.eval.memory_warm_bars, earliest);
         let mut player = Player::new(&*trained.agent, &*env, warm, plan.eval.mode, rng)?;
         play(env, |seen, actions| player.decide(seen, actions))
     };
@@ -114,7 +115,7 @@ fn compare(
         data_hashes: world.data_hashes.clone(),
         money: money.into(),
         asset: asset.into(),
-        notes: plan.notes(),
+        notes: plan.notes().into_iter().chain(world.notes.iter().cloned()).collect(),
     };
     Ok(Report::new(subject, runs, reports, verdict))
 }
@@ -158,11 +159,6 @@ fn write_tables(
     let spans = [("train", &seed.train), ("test", &seed.test)];
     write_atomic(&**disk, &folder.equity(), &tables::equity(&world.market, &spans)?)?;
     write_atomic(&**disk, &folder.fills(), &tables::fills(&world.market, &spans)?)?;
-    let Trained { seed, env_steps, updates, checkpoint, .. } = seed.trained;
-    let done = json!({
-        "schema_version": 1, "seed": seed, "env_steps": env_steps, "updates": updates, "checkpoint": checkpoint.to_string(),
-    });
-    write_atomic(&**disk, &folder.done(), format!("{done:#}\n").as_bytes())?;
     Ok(())
 }
 
@@ -203,12 +199,12 @@ fn mean(curves: &[Vec<f64>]) -> Vec<f64> {
 }
 
 /// The learning curve in a seed's metrics log.
-fn learning(disk: &Arc<dyn Disk>, folder: &SeedFolder, seed: u64) -> Result<LearningCurve, ExperimentError> {
-    let log = pavlov_store::read(&**disk, &folder.metrics())?;
-    let mut curve = LearningCurve { seed, ..LearningCurve::default() };
-    for line in log.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-        let line: Value = serde_json::from_slice(line)
-            .map_err(|e| ExperimentError::Encode { what: "metrics.jsonl", reason: e.to_string() })?;
+fn learning(trained: &Trained) -> Result<LearningCurve, ExperimentError> {
+    let mut curve = LearningCurve { seed: trained.seed, ..LearningCurve::default() };
+    for line in trained.log.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+        let line: Value = serde_json::from_slice(line).map_err(|e| {
+            ExperimentError::checkpoint(trained.seed, format!("a line of its metrics log is no JSON: {e}"))
+        })?;
         if let (Some(steps), Some(profit)) = (line["env_steps"].as_u64(), line["episode_profit"].as_f64()) {
             curve.env_steps.push(steps);
             curve.episode_profit.push(profit);

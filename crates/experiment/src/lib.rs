@@ -1,6 +1,6 @@
 //! The pipeline: one TOML file to trained agents, a report and a verdict.
 //!
-//! [`run::run`] reads like the architecture: a checked [`Plan`], bars, a [`world::World`] to act in, training by seed,
+//! [`run::run`] reads like the architecture: a checked [`Plan`], bars, a world to act in, training by seed,
 //! judgement, files. Where things are and how fast they run is in [`Options`] and changes no result; clock, progress and
 //! the wish to stop come in through [`Hooks`].
 //!
@@ -14,7 +14,7 @@
 //! assert!(error.contains("section [data] is missing"), "all problems are reported at once");
 //! ```
 
-pub mod baselines;
+mod baselines;
 pub mod data;
 mod episode;
 mod error;
@@ -27,9 +27,8 @@ mod source;
 mod tables;
 mod timing;
 mod train;
-pub mod world;
+mod world;
 
-pub use episode::{EpisodeRecord, Player, play};
 pub use error::ExperimentError;
 pub use hooks::{Event, Hooks};
 pub use pavlov_agents::Device;

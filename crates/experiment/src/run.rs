@@ -13,6 +13,7 @@ use crate::hooks::{Event, Hooks};
 use crate::judge;
 use crate::plan::Plan;
 use crate::report::Report;
+use crate::source::suggestion;
 use crate::timing::Timing;
 use crate::train::{self, Stop, Trained};
 use crate::world::{self, World};
@@ -48,7 +49,7 @@ struct Workplace<'a> {
 /// Trains and judges a config in the new run folder `out`.
 ///
 /// # Errors
-/// [`ExperimentError`]; before the training begins nothing is written.
+/// [`ExperimentError`]; a config that is refused leaves no run folder.
 pub fn run(
     config: &Path,
     overrides: &[String],
@@ -58,7 +59,10 @@ pub fn run(
 ) -> Result<Report, ExperimentError> {
     let mut plan = Plan::parse(config, &read(config)?, overrides)?;
     let path = options.datasets_dir.join(format!("{}.toml", plan.data.dataset));
-    let manifest = plan.manifest.insert(read(&path)?);
+    let manifest = match &mut plan.manifest {
+        Some(manifest) => manifest,
+        none => none.insert(read_manifest(&path, &options.datasets_dir)?),
+    };
     let dataset = load(manifest, &path, options, hooks)?;
     let world = world::build(&plan, &dataset)?;
     train::check_agent(&plan, &world, &options.device)?;
@@ -114,16 +118,14 @@ impl Workplace<'_> {
                 })
         })?;
         let mut timing = Timing::new(self.options);
-        let trained: Vec<Trained> = trained
-            .into_iter()
-            .map(|(t, steps, seconds)| {
-                timing.add(t.seed, steps, seconds);
-                t
-            })
-            .collect();
+        trained.iter().for_each(|(run, steps, seconds)| timing.add(run.seed, *steps, *seconds));
+        let trained: Vec<Trained> = trained.into_iter().map(|(run, ..)| run).collect();
+        (self.hooks.progress)(Event::Judging);
         let report = judge::judge(&self.folder, &self.plan, &self.world, &trained)?;
-        timing.seconds = (self.hooks.clock)() - begun;
-        pavlov_store::write_atomic(&**self.folder.disk(), &self.folder.timing(), timing.to_json().as_bytes())?;
+        let disk = &**self.folder.disk();
+        let before = pavlov_store::read(disk, &self.folder.timing()).ok();
+        let timing = timing.finish((self.hooks.clock)() - begun, before.as_deref());
+        pavlov_store::write_atomic(disk, &self.folder.timing(), timing.as_bytes())?;
         Ok(report)
     }
 
@@ -136,11 +138,47 @@ impl Workplace<'_> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|e| ExperimentError::Threads { threads, reason: e.to_string() })?;
         let seeds: Vec<u64> = self.plan.seeds().collect();
+        let work = |seed| {
+            work(seed).inspect_err(|error| {
+                if !error.is_unfinished() {
+                    (self.hooks.progress)(Event::Failed { seed, error });
+                }
+            })
+        };
         // Every seed is brought to its stop before an error is returned, so that all of them are saved.
-        let results: Vec<Result<T, ExperimentError>> =
-            pool.install(|| seeds.into_par_iter().with_max_len(1).map(work).collect());
-        results.into_iter().collect()
+        let results: Vec<_> = pool.install(|| seeds.into_par_iter().with_max_len(1).map(work).collect());
+        let (mut done, mut failed, mut unfinished) = (Vec::new(), Vec::new(), None);
+        for result in results {
+            match result {
+                Ok(result) => done.push(result),
+                Err(error) if error.is_unfinished() => unfinished = unfinished.or(Some(error)),
+                Err(error) => failed.push(error),
+            }
+        }
+        match unfinished {
+            _ if !failed.is_empty() => {
+                Err(ExperimentError::Seeds { errors: failed, run: self.folder.root().to_owned() })
+            }
+            Some(error) => Err(error),
+            None => Ok(done),
+        }
     }
+}
+
+fn read_manifest(path: &Path, datasets_dir: &Path) -> Result<String, ExperimentError> {
+    if path.exists() {
+        return read(path);
+    }
+    let stems = std::fs::read_dir(datasets_dir).into_iter().flatten().filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let stem = path.file_stem()?.to_str()?.to_owned();
+        path.extension().is_some_and(|e| e == "toml").then_some(stem)
+    });
+    let mut known: Vec<String> = stems.collect();
+    known.sort();
+    let asked = path.file_stem().unwrap_or_default().to_string_lossy();
+    let hint = suggestion(&asked, &known.iter().map(String::as_str).collect::<Vec<_>>());
+    Err(ExperimentError::UnknownDataset { path: path.to_owned(), hint })
 }
 
 fn read(path: &Path) -> Result<String, ExperimentError> {

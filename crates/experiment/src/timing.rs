@@ -1,6 +1,6 @@
 //! `timing.json`: the only place for clocks and the machine.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::run::Options;
 
@@ -8,8 +8,8 @@ use crate::run::Options;
 #[derive(Serialize)]
 pub struct Timing {
     schema_version: u32,
-    /// Seconds from the start of this process's work on the run to its report.
-    pub seconds: f64,
+    /// Seconds from the start of the training to the report.
+    seconds: f64,
     threads: usize,
     machine: Machine,
     git_commit: Option<String>,
@@ -24,7 +24,7 @@ struct Machine {
     cores: Option<usize>,
 }
 
-#[derive(Serialize)]
+#[derive(Deserialize, Serialize)]
 struct SeedTiming {
     seed: u64,
     seconds: f64,
@@ -51,9 +51,20 @@ impl Timing {
         self.runs.push(SeedTiming { seed, seconds, env_steps, env_steps_per_second: rate });
     }
 
-    /// The file's text.
-    pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("plain data") + "\n"
+    /// The file's text; a seed that took no step in this process keeps what the file said before.
+    pub fn finish(mut self, seconds: f64, before: Option<&[u8]>) -> String {
+        #[derive(Deserialize)]
+        struct Before {
+            runs: Vec<SeedTiming>,
+        }
+        self.seconds = seconds;
+        let before = before.and_then(|text| serde_json::from_slice::<Before>(text).ok());
+        for old in before.into_iter().flat_map(|b| b.runs) {
+            if let Some(run) = self.runs.iter_mut().find(|run| run.seed == old.seed && run.env_steps == 0) {
+                *run = old;
+            }
+        }
+        serde_json::to_string_pretty(&self).expect("plain data") + "\n"
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use pavlov_agents::{Agent, AgentContext, AgentError, Device};
+use pavlov_features::FittedScaler;
 use pavlov_rl_core::{
-    ActMode, ActionBatch, BatchEnv, Checkpoint, Decisions, Experience, Memory, Outcomes, Rng, RngTree, Snapshot,
-    Status, StepBatch, UpdateStats,
+    ActMode, ActionBatch, BatchEnv, Checkpoint, CheckpointError, Decisions, Experience, Memory, Outcomes, Rng, RngTree,
+    Snapshot, Status, StepBatch, UpdateStats,
 };
 use pavlov_store::{CheckpointStore, Disk, Hash, SeedFolder};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub struct Trained {
     pub updates: u64,
     /// Hash of the final checkpoint.
     pub checkpoint: Hash,
+    /// The metrics log, verified.
+    pub log: Vec<u8>,
 }
 
 /// Why a training stopped early.
@@ -57,6 +60,8 @@ struct Progress {
     episode_rewards: Vec<f64>,
     /// Length of the metrics log that belongs to this checkpoint.
     log_len: u64,
+    /// Hash of that much of it.
+    log_hash: Hash,
 }
 
 /// Trains one seed to its end, from its last checkpoint if it has one; also the environment steps taken here.
@@ -75,6 +80,9 @@ pub fn train(
     let mut run = Run::new(plan, world, seed, device, disk, folder)?;
     let mut saved = run.resume(hooks)?;
     let begun = run.progress.env_steps;
+    if hooks.stop.load(Ordering::Relaxed) && run.progress.update < plan.train.updates {
+        return Err(Stop::Asked);
+    }
     (hooks.progress)(Event::Started { seed, update: run.progress.update, updates: plan.train.updates });
     while run.progress.update < plan.train.updates {
         let episode_profit = run.until_update()?;
@@ -88,10 +96,15 @@ pub fn train(
             return Err(Stop::Asked);
         }
     }
+    let taken = run.progress.env_steps - begun;
+    let trained = run.trained(saved.expect("a plan has at least one update, and the last one is saved"));
+    let done = json!({
+        "schema_version": 1, "seed": seed, "env_steps": trained.env_steps, "updates": trained.updates,
+        "checkpoint": trained.checkpoint.to_string(),
+    });
+    pavlov_store::write_atomic(&**disk, &folder.done(), format!("{done:#}\n").as_bytes())?;
     (hooks.progress)(Event::Finished { seed });
-    let Progress { update, env_steps, .. } = run.progress;
-    let checkpoint = saved.expect("a plan has at least one update, and the last one is saved");
-    Ok((Trained { seed, agent: run.agent, env_steps, updates: update, checkpoint }, env_steps - begun))
+    Ok((trained, taken))
 }
 
 /// Builds the agent once, so that a plan it refuses is found before anything is written.
@@ -128,14 +141,8 @@ pub fn load_trained(
 ) -> Result<Option<Trained>, ExperimentError> {
     let mut run = Run::new(plan, world, seed, device, disk, folder)?;
     let saved = run.resume(hooks)?;
-    let Progress { update, env_steps, .. } = run.progress;
-    Ok(saved.filter(|_| update == plan.train.updates).map(|checkpoint| Trained {
-        seed,
-        agent: run.agent,
-        env_steps,
-        updates: update,
-        checkpoint,
-    }))
+    let complete = run.progress.update == plan.train.updates;
+    Ok(saved.filter(|_| complete).map(|checkpoint| run.trained(checkpoint)))
 }
 
 struct Run<'a> {
@@ -148,8 +155,8 @@ struct Run<'a> {
     agent: Box<dyn Agent>,
     env: Box<dyn BatchEnv>,
     progress: Progress,
-    /// Lines of the metrics log since the last checkpoint.
-    lines: Vec<u8>,
+    /// The metrics log, also what is not on the disk yet.
+    log: Vec<u8>,
 }
 
 impl<'a> Run<'a> {
@@ -172,6 +179,7 @@ impl<'a> Run<'a> {
             update_rng: rng.stream("shuffle", 0),
             episode_rewards: vec![0.0; num_envs],
             log_len: 0,
+            log_hash: Hash::of(&[]),
         };
         Ok(Self {
             plan,
@@ -183,8 +191,13 @@ impl<'a> Run<'a> {
             agent,
             env: world.training.batch(0..num_envs as u64, &rng),
             progress,
-            lines: Vec::new(),
+            log: Vec::new(),
         })
+    }
+
+    fn trained(self, checkpoint: Hash) -> Trained {
+        let Progress { update, env_steps, .. } = self.progress;
+        Trained { seed: self.seed, agent: self.agent, env_steps, updates: update, checkpoint, log: self.log }
     }
 
     fn agent_error(&self, source: AgentError) -> ExperimentError {
@@ -199,28 +212,48 @@ impl<'a> Run<'a> {
         }
         let Some(stored) = latest.checkpoint else { return Ok(None) };
         let seed = self.seed;
-        let decode = |e| ExperimentError::checkpoint(seed, e);
+        let decode = |e: CheckpointError| ExperimentError::checkpoint(seed, e);
         let checkpoint = Checkpoint::from_bytes(&stored.bytes).map_err(decode)?;
         let identity: Identity = checkpoint.value("identity").map_err(decode)?;
         identity
             .check(&Identity::of(self.plan, self.world))
-            .map_err(|reason| ExperimentError::Checkpoint { seed, reason })?;
+            .map_err(|reason| ExperimentError::checkpoint(seed, reason))?;
         self.progress = checkpoint.value("progress").map_err(decode)?;
         if self.progress.update != stored.index {
             let reason = format!("it is of update {}, its name says {}", self.progress.update, stored.index);
-            return Err(ExperimentError::Checkpoint { seed, reason });
+            return Err(ExperimentError::checkpoint(seed, reason));
         }
-        self.env.restore(checkpoint.bytes("env").map_err(decode)?).map_err(|e| ExperimentError::state(seed, e))?;
+        let scaler: FittedScaler = checkpoint.value("scaler").map_err(decode)?;
+        if scaler != self.world.scaler {
+            let reason = "its features were scaled otherwise".to_owned();
+            return Err(ExperimentError::checkpoint(seed, reason));
+        }
+        self.log = self.read_log()?;
+        self.env.restore(checkpoint.bytes("env").map_err(decode)?).map_err(|e| ExperimentError::checkpoint(seed, e))?;
         self.agent.restore(&checkpoint).map_err(|e| self.agent_error(e))?;
         Ok(Some(stored.hash))
     }
 
+    /// The part of the metrics log that belongs to the checkpoint; lines behind it are of a process that died.
+    fn read_log(&self) -> Result<Vec<u8>, ExperimentError> {
+        let path = self.folder.metrics();
+        let mut log = match self.progress.log_len {
+            0 => Vec::new(),
+            _ => pavlov_store::read(&**self.disk, &path)?,
+        };
+        log.truncate(self.progress.log_len as usize);
+        match Hash::of(&log) == self.progress.log_hash {
+            true => Ok(log),
+            false => Err(ExperimentError::Log { seed: self.seed, path }),
+        }
+    }
+
     /// Makes everything up to the last update durable: first the log, then the checkpoint that names its length.
     fn save(&mut self) -> Result<Hash, ExperimentError> {
-        let log = self.folder.metrics();
-        pavlov_store::append_durable(&**self.disk, &log, self.progress.log_len, &self.lines)?;
-        self.progress.log_len += self.lines.len() as u64;
-        self.lines.clear();
+        let on_disk = self.progress.log_len;
+        pavlov_store::append_durable(&**self.disk, &self.folder.metrics(), on_disk, &self.log[on_disk as usize..])?;
+        self.progress.log_len = self.log.len() as u64;
+        self.progress.log_hash = Hash::of(&self.log);
         let mut checkpoint = Checkpoint::default();
         self.agent.save(&mut checkpoint).map_err(|e| self.agent_error(e))?;
         checkpoint.put_bytes("env", self.env.save());
@@ -286,8 +319,8 @@ impl<'a> Run<'a> {
         let share = tally.actions.iter().map(|n| *n as f64 / total).collect::<Vec<_>>();
         line.insert("action_share".into(), json!(share));
         line.extend(stats.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
-        self.lines.extend_from_slice(Value::Object(line).to_string().as_bytes());
-        self.lines.push(b'\n');
+        self.log.extend_from_slice(Value::Object(line).to_string().as_bytes());
+        self.log.push(b'\n');
     }
 }
 

@@ -32,6 +32,8 @@ pub struct World {
     pub data_hashes: BTreeMap<String, String>,
     /// What a reader should know about the data.
     pub data_notes: Vec<String>,
+    /// What a reader must know about the spans.
+    pub notes: Vec<String>,
 }
 
 /// Computes the features, fits the scaler on the training rows and builds the environments.
@@ -54,11 +56,16 @@ pub fn build(plan: &Plan, dataset: &Dataset) -> Result<World, ExperimentError> {
     let table = pavlov_features::fold(&bars, &plan.features)?;
     let scaler = FittedScaler::fit(plan.scaling, &table, start..train_rows.end);
     let market = Arc::new(pavlov_features::market(&bars, &table, &scaler, vec![train, test])?);
-    let build = |segment, mode| plan.environment.build(market.clone(), segment, mode);
+    let build = |key, segment, mode| {
+        let built = plan.environment.build(market.clone(), segment, mode);
+        built.map_err(|source| ExperimentError::Environment { key, source })
+    };
+    let spans = [("train", plan.data.train, &train_rows), ("test", plan.data.test, &test_rows)];
     Ok(World {
-        training: build(train, EpisodeMode::Sampled)?,
-        train_span: build(train, EpisodeMode::Whole)?,
-        test_span: build(test, EpisodeMode::Whole)?,
+        training: build("data.train and environment", train, EpisodeMode::Sampled)?,
+        train_span: build("data.train", train, EpisodeMode::Whole)?,
+        test_span: build("data.test", test, EpisodeMode::Whole)?,
+        notes: spans.iter().filter_map(|(key, span, rows)| partly_covered(dataset, key, *span, rows)).collect(),
         scaler,
         train,
         test,
@@ -66,6 +73,15 @@ pub fn build(plan: &Plan, dataset: &Dataset) -> Result<World, ExperimentError> {
         data_hashes: BTreeMap::from([(plan.data.dataset.clone(), dataset.hash.to_string())]),
         market,
     })
+}
+
+/// A sentence if the bars leave more than a long weekend of a span uncovered.
+fn partly_covered(dataset: &Dataset, key: &str, span: Span, rows: &Range<usize>) -> Option<String> {
+    const LONG_WEEKEND_NS: i64 = 4 * 86_400 * 1_000_000_000;
+    let bars = &dataset.bars;
+    let has = Span { from_ns: bars.times()[rows.start] - bars.interval_ns(), to_ns: bars.times()[rows.end - 1] };
+    let missing = (has.from_ns - span.from_ns).max(span.to_ns - has.to_ns);
+    (missing > LONG_WEEKEND_NS).then(|| format!("data.{key} asks for {span}, but the bars cover {has} only"))
 }
 
 fn segment(

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::{CONFIG, experiment, fingerprint, options, with_hooks};
 use pavlov_experiment::{Event, ExperimentError, Hooks, run};
+use pavlov_rl_core::Checkpoint;
+use pavlov_store::CheckpointStore;
 
 #[test]
 fn one_and_two_threads_give_the_same_bytes() {
@@ -65,4 +67,50 @@ fn a_run_that_is_not_trained_has_no_report_and_says_how_to_go_on() {
     std::fs::remove_dir_all(out.join("runs/2/checkpoints")).unwrap();
     let error = with_hooks(|hooks| run::report(&out, &options(place.path(), 1), hooks)).unwrap_err();
     assert!(error.to_string().contains("seed 2") && error.to_string().contains("cargo xtask resume"), "{error}");
+}
+
+/// Planted bugs for R3: a part of the checkpoint that is lost or wrong must show, or be refused.
+#[test]
+fn every_entry_of_a_checkpoint_is_needed_to_go_on() {
+    let place = tempfile::tempdir().unwrap();
+    experiment(place.path(), "whole", &CONFIG.replace("num = 2", "num = 1"), 1).unwrap();
+    let out = place.path().join("whole");
+    let whole = fingerprint(&out);
+    let folder = out.join("runs/1/checkpoints");
+    let [middle, last] = [0, 1].map(|i| common::sorted(&folder)[i].clone());
+    let bytes = std::fs::read(&middle).unwrap();
+    std::fs::remove_file(last).unwrap();
+    let names: Vec<String> = Checkpoint::from_bytes(&bytes).unwrap().names().map(str::to_owned).collect();
+    let options = options(place.path(), 1);
+    let mut caught = 0;
+    for name in names.iter().map(Some).chain([None]) {
+        let mut checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
+        if let Some(name) = name {
+            spoil(&mut checkpoint, name);
+        }
+        for file in common::sorted(&folder) {
+            std::fs::remove_file(file).unwrap();
+        }
+        CheckpointStore::open(options.disk.clone(), folder.clone()).unwrap().save(10, &checkpoint.to_bytes()).unwrap();
+        let resumed = with_hooks(|hooks| run::resume(&out, &options, hooks));
+        let same = resumed.is_ok() && fingerprint(&out) == whole;
+        assert_eq!(same, name.is_none(), "PROMISE=R3: entry {name:?} of {names:?} spoilt, yet nothing shows: {same}");
+        caught += u32::from(!same);
+    }
+    assert!(caught > 20, "only {caught} entries");
+}
+
+/// Zeroes a tensor (or fills a zero one), flips bits all over other bytes.
+fn spoil(checkpoint: &mut Checkpoint, name: &str) {
+    if let Ok(bytes) = checkpoint.bytes(name) {
+        let mut bytes = bytes.to_vec();
+        let step = bytes.len().div_ceil(16);
+        bytes.iter_mut().step_by(step).for_each(|byte| *byte ^= 1);
+        checkpoint.put_bytes(name, bytes);
+    } else {
+        let shape = checkpoint.shape(name).unwrap().to_vec();
+        let values = checkpoint.f32(name, &shape).unwrap();
+        let spoilt = if values.iter().all(|v| *v == 0.0) { 0.25 } else { 0.0 };
+        checkpoint.put_f32(name, &shape, &vec![spoilt; values.len()]);
+    }
 }

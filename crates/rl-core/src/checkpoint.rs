@@ -47,6 +47,14 @@ impl Checkpoint {
         self.entries.keys().map(String::as_str)
     }
 
+    /// Shape of the entry called `name`.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Missing`].
+    pub fn shape(&self, name: &str) -> Result<&[usize], CheckpointError> {
+        Ok(&self.entry(name)?.shape)
+    }
+
     /// Stores a tensor of `f32`.
     ///
     /// # Panics

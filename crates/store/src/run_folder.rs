@@ -141,7 +141,7 @@ impl SeedFolder {
         self.root.join("fills.parquet")
     }
 
-    /// The seed's result, written last: a seed that has it is not run again, `done.json`.
+    /// Says that a seed is trained to its end, and with which checkpoint: `done.json`.
     pub fn done(&self) -> PathBuf {
         self.root.join("done.json")
     }
