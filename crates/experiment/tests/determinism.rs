@@ -114,3 +114,23 @@ fn spoil(checkpoint: &mut Checkpoint, name: &str) {
         checkpoint.put_f32(name, &shape, &vec![spoilt; values.len()]);
     }
 }
+
+#[test]
+fn a_metrics_log_that_was_cut_or_changed_is_refused_by_name() {
+    let place = tempfile::tempdir().unwrap();
+    experiment(place.path(), "log", &CONFIG.replace("num = 2", "num = 1"), 1).unwrap();
+    let out = place.path().join("log");
+    let log = out.join("runs/1/metrics.jsonl");
+    let whole = std::fs::read(&log).unwrap();
+    let options = options(place.path(), 1);
+    let changed =
+        [whole[..whole.len() - 1].to_vec(), whole.iter().map(|b| b ^ u8::from(*b == b'3')).collect(), Vec::new()];
+    for content in changed {
+        pavlov_store::write_atomic(&*options.disk, &log, &content).unwrap();
+        let error = with_hooks(|hooks| run::report(&out, &options, hooks)).unwrap_err().to_string();
+        assert!(error.contains("metrics.jsonl does not match the checkpoint of seed 1"), "{error}");
+    }
+    // Lines behind the checkpoint are of a process that died.
+    pavlov_store::write_atomic(&*options.disk, &log, &[whole, b"half a li".to_vec()].concat()).unwrap();
+    with_hooks(|hooks| run::report(&out, &options, hooks)).unwrap();
+}

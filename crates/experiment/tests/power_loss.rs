@@ -1,6 +1,8 @@
 //! R2 and R19 over a whole run on a simulated disk: power loss after every disk call in four variants, and a disk
 //! error at every call. A restart needs no manual step and ends with the bytes of an undisturbed run.
 
+#![allow(clippy::print_stdout)]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -97,6 +99,7 @@ fn power_loss_after_every_disk_call_of_a_run_is_survived() {
             assert!(no_temps(&restarted), "{replay}: temporary files are left");
         }
     }
+    println!("R2: {} power losses in a run of {calls} disk calls, 0 violations", 4 * (calls - 1));
 }
 
 #[test]
@@ -119,6 +122,7 @@ fn a_disk_error_at_every_call_is_a_clear_error_and_the_run_goes_on_afterwards() 
             assert!(no_temps(&disk), "{replay}: temporary files are left");
         }
     }
+    println!("R19: {} faults, {surfaced} surfaced as errors, 0 violations", 3 * calls);
     assert!(surfaced > calls, "only {surfaced} of {} faults surfaced", 3 * calls);
 }
 

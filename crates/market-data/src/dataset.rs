@@ -150,10 +150,8 @@ fn from_data_dir(
     match sources.disk.read(&path) {
         Ok(bytes) => from_csv(manifest, &path, &bytes).map(Some),
         Err(error) => {
-            {
-                let reason = format!("cannot read {}: {error}", path.display());
-                tried.push(Tried { reason, is_fault: error.kind() != io::ErrorKind::NotFound })
-            };
+            let reason = format!("cannot read {}: {error}", path.display());
+            tried.push(Tried { reason, is_fault: error.kind() != io::ErrorKind::NotFound });
             Ok(None)
         }
     }

@@ -107,7 +107,8 @@ pub enum MarketDataError {
     /// A row stands against the order that the manifest states.
     #[error(
         "{}, line {line}: the row of {} stands behind that of {}, against file.order; \
-         set file.order, or file.misplaced = \"sort\" or \"drop\"", path.display(), write_time(*time), write_time(*previous)
+         set file.order, or file.misplaced = \"sort\" or \"drop\"",
+        path.display(), write_time(*time), write_time(*previous)
     )]
     CsvOrder {
         /// The file.
@@ -122,7 +123,8 @@ pub enum MarketDataError {
     /// Two rows have one stamp.
     #[error(
         "{}, line {line}: the stamp {} is already on line {first_line} with {} values; \
-         set file.repeats = \"keep_first_if_equal\" or \"keep_first\"", path.display(), write_time(*time), if *equal { "equal" } else { "other" }
+         set file.repeats = \"keep_first_if_equal\" or \"keep_first\"",
+        path.display(), write_time(*time), if *equal { "equal" } else { "other" }
     )]
     CsvRepeat {
         /// The file.
@@ -137,7 +139,9 @@ pub enum MarketDataError {
         equal: bool,
     },
     /// A source gave no bars.
-    #[error("{origin} holds no bars of {dataset}{}; check the source and the span of the manifest", if *rows == 0 { String::new() } else { format!(" inside its span ({rows} outside)") })]
+    #[error(
+        "{origin} holds no bars of {dataset} ({rows} rows outside its span); check the source and the manifest's span"
+    )]
     Empty {
         /// The dataset.
         dataset: String,

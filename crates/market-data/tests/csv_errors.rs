@@ -194,17 +194,17 @@ fn a_mutated_file_gives_bars_or_an_error_with_its_line() {
     let pieces: [&[u8]; 10] =
         [b"NaN", b"-1", b"1e999", b"\"", b",", b"\n", b"\r", b"\0", "\u{221e}".as_bytes(), b"99999999999999999999"];
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(5);
-    let dir = tempfile::tempdir().unwrap();
-    let (disk, file) = (pavlov_testkit::SimDisk::new(), dir.path().join("example.csv"));
-    disk.create_dir_all(dir.path()).unwrap();
+    let manifest = manifest_with("");
     let mut refused = 0;
     for round in 0..scale {
         let mut bytes = text.clone();
         let (from, len) = (rng.next_u32() as usize % bytes.len(), rng.next_u32() as usize % 8);
         let piece = pieces[rng.next_u32() as usize % pieces.len()];
         bytes.splice(from..(from + len).min(text.len()), piece.iter().copied());
-        disk.write_new(&file, &bytes).unwrap();
-        if let Err(error) = import(&file, &manifest_with(""), &dir.path().join("cache"), &disk) {
+        let (disk, file) = (pavlov_testkit::SimDisk::new(), Path::new("/example.csv"));
+        disk.create_dir_all(Path::new("/")).unwrap();
+        disk.write_new(file, &bytes).unwrap();
+        if let Err(error) = import(file, &manifest, Path::new("/cache"), &disk) {
             let error = error.to_string();
             assert!(error.contains("example.csv, line "), "round {round}: {error}");
             refused += 1;
