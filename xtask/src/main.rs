@@ -1,119 +1,19 @@
 //! Arguments to one function of `experiment` to an exit code.
 
+mod cli;
 mod progress;
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::Parser;
+use cli::{Cli, Command, DataCommand, DeviceChoice, Place};
 use pavlov_experiment::{Device, ExperimentError, Hooks, Options, OsDisk, data, report, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Train and judge reinforcement-learning trading agents.
-#[derive(Parser)]
-#[command(name = "cargo xtask", version, disable_help_subcommand = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Train and judge one config; ends with a result table and the path of an HTML report.
-    Experiment(ExperimentArgs),
-    /// Go on with an interrupted run, bit for bit as if it had not stopped.
-    Resume {
-        /// Folder of the run.
-        run: PathBuf,
-        #[command(flatten)]
-        place: Place,
-    },
-    /// Write tables and report of a trained run anew.
-    Report {
-        /// Folder of the run.
-        run: PathBuf,
-        #[command(flatten)]
-        place: Place,
-    },
-    /// Market data: import a file, list the datasets, verify the cache.
-    Data {
-        #[command(subcommand)]
-        command: DataCommand,
-    },
-}
-
-#[derive(clap::Args)]
-struct ExperimentArgs {
-    /// The experiment, for example configs/quickstart.toml.
-    config: PathBuf,
-    /// Folder of the run, exactly this one [default: runs/<name of the config>, numbered if taken].
-    #[arg(long)]
-    out: Option<PathBuf>,
-    /// Seed of the first run; short for --set runs.seed=N.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Number of runs; short for --set runs.num=N.
-    #[arg(long)]
-    runs: Option<u64>,
-    /// Change one key of the config; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    #[command(flatten)]
-    place: Place,
-}
-
-/// Where things are and how fast they run; nothing here changes a result.
-#[derive(clap::Args)]
-struct Place {
-    /// Folder with your market files [default: PAVLOV_DATA_DIR].
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Where tensors live.
-    #[arg(long, value_enum, default_value = "auto")]
-    device: DeviceChoice,
-    /// Seeds trained side by side [default: the machine's cores].
-    #[arg(long)]
-    threads: Option<NonZeroUsize>,
-    /// Print the result, warnings and errors only.
-    #[arg(long)]
-    quiet: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum DeviceChoice {
-    /// The fastest for these network sizes: the CPU.
-    Auto,
-    /// The CPU.
-    Cpu,
-}
-
-#[derive(Subcommand)]
-enum DataCommand {
-    /// Check a file against its manifest and write it into the cache.
-    Import {
-        /// A CSV file that a manifest in datasets/ describes.
-        file: PathBuf,
-        /// Manifest to read it with [default: the one that names this file].
-        #[arg(long, value_name = "NAME")]
-        manifest: Option<String>,
-        /// Cache folder to write to.
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-    },
-    /// Show every dataset: source, span, whether it is cached.
-    List {
-        /// Folder with your market files [default: PAVLOV_DATA_DIR].
-        #[arg(long, value_name = "DIR")]
-        data_dir: Option<PathBuf>,
-    },
-    /// Check the hash and the content of every cached file.
-    Verify,
-}
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
@@ -134,7 +34,7 @@ fn main() -> ExitCode {
 fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Experiment(args) => {
-            let overrides = overrides(&args);
+            let overrides = args.overrides();
             let out = args.out.unwrap_or_else(|| run::free_folder(&root().join("runs"), &args.config));
             work(&args.place, |options, hooks| {
                 run::run(&args.config, &overrides, &out, options, hooks).map(|r| (r, out.clone()))
@@ -148,12 +48,6 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Data { command } => data(command),
     }
-}
-
-fn overrides(args: &ExperimentArgs) -> Vec<String> {
-    let seed = args.seed.map(|seed| format!("runs.seed={seed}"));
-    let runs = args.runs.map(|runs| format!("runs.num={runs}"));
-    args.set.iter().cloned().chain(seed).chain(runs).collect()
 }
 
 fn work(

@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::report::Report;
 use crate::source::suggestion;
 use crate::timing::Timing;
-use crate::train::{self, Stop, Trained};
+use crate::train::{self, Job, Stop, Trained};
 use crate::world::{self, World};
 
 /// Where things are and how fast they run; nothing here changes a result.
@@ -86,9 +86,7 @@ pub fn resume(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report
 pub fn report(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report, ExperimentError> {
     let place = open(run, options, hooks)?;
     let trained = place.each_seed(|seed| {
-        let folder = place.folder.seed(seed);
-        let loaded =
-            train::load_trained(&place.plan, &place.world, seed, &options.device, place.folder.disk(), &folder, hooks)?;
+        let loaded = train::load_trained(&place.job(seed))?;
         loaded.ok_or_else(|| ExperimentError::Unfinished { seed, run: run.to_owned() })
     })?;
     judge::judge(&place.folder, &place.plan, &place.world, &trained)
@@ -109,8 +107,7 @@ impl Workplace<'_> {
         let begun = (self.hooks.clock)();
         let trained = self.each_seed(|seed| {
             let begun = (self.hooks.clock)();
-            let folder = self.folder.seed(seed);
-            train::train(&self.plan, &self.world, seed, &self.options.device, self.folder.disk(), &folder, self.hooks)
+            train::train(&self.job(seed))
                 .map(|(trained, steps)| (trained, steps, (self.hooks.clock)() - begun))
                 .map_err(|stop| match stop {
                     Stop::Asked => ExperimentError::Interrupted { run: self.folder.root().to_owned() },
@@ -127,6 +124,18 @@ impl Workplace<'_> {
         let timing = timing.finish((self.hooks.clock)() - begun, before.as_deref());
         pavlov_store::write_atomic(disk, &self.folder.timing(), timing.as_bytes())?;
         Ok(report)
+    }
+
+    fn job(&self, seed: u64) -> Job<'_> {
+        Job {
+            seed,
+            plan: &self.plan,
+            world: &self.world,
+            device: &self.options.device,
+            disk: self.folder.disk(),
+            folder: self.folder.seed(seed),
+            hooks: self.hooks,
+        }
     }
 
     /// Runs `work` for every seed, side by side; results in the order of the seeds.

@@ -48,6 +48,24 @@ impl<E: Into<ExperimentError>> From<E> for Stop {
     }
 }
 
+/// One seed to train, and what it needs.
+pub struct Job<'a> {
+    /// Its seed.
+    pub seed: u64,
+    /// What is trained.
+    pub plan: &'a Plan,
+    /// What it is trained in.
+    pub world: &'a World,
+    /// Where tensors live.
+    pub device: &'a Device,
+    /// The disk with its folder.
+    pub disk: &'a Arc<dyn Disk>,
+    /// Its folder.
+    pub folder: SeedFolder,
+    /// What comes in from outside.
+    pub hooks: &'a Hooks<'a>,
+}
+
 /// Everything of the loop that a checkpoint holds besides agent and environments.
 #[derive(Serialize, Deserialize)]
 struct Progress {
@@ -68,17 +86,10 @@ struct Progress {
 ///
 /// # Errors
 /// [`Stop::Asked`] after saving, or [`Stop::Failed`].
-pub fn train(
-    plan: &Plan,
-    world: &World,
-    seed: u64,
-    device: &Device,
-    disk: &Arc<dyn Disk>,
-    folder: &SeedFolder,
-    hooks: &Hooks<'_>,
-) -> Result<(Trained, u64), Stop> {
-    let mut run = Run::new(plan, world, seed, device, disk, folder)?;
-    let mut saved = run.resume(hooks)?;
+pub fn train(job: &Job<'_>) -> Result<(Trained, u64), Stop> {
+    let Job { seed, plan, hooks, .. } = *job;
+    let mut run = Run::new(job)?;
+    let mut saved = run.resume()?;
     let begun = run.progress.env_steps;
     if hooks.stop.load(Ordering::Relaxed) && run.progress.update < plan.train.updates {
         return Err(Stop::Asked);
@@ -102,7 +113,7 @@ pub fn train(
         "schema_version": 1, "seed": seed, "env_steps": trained.env_steps, "updates": trained.updates,
         "checkpoint": trained.checkpoint.to_string(),
     });
-    pavlov_store::write_atomic(&**disk, &folder.done(), format!("{done:#}\n").as_bytes())?;
+    pavlov_store::write_atomic(&**job.disk, &job.folder.done(), format!("{done:#}\n").as_bytes())?;
     (hooks.progress)(Event::Finished { seed });
     Ok((trained, taken))
 }
@@ -126,31 +137,19 @@ fn build_agent(plan: &Plan, world: &World, seed: u64, device: &Device) -> Result
     plan.agent.build(&context, &RngTree::new(seed)).map_err(|source| ExperimentError::Agent { seed, source })
 }
 
-/// Takes up a finished training from its final checkpoint.
+/// Takes up a finished training from its final checkpoint; `None` if it is not finished.
 ///
 /// # Errors
-/// [`ExperimentError::Unfinished`] if there is none.
-pub fn load_trained(
-    plan: &Plan,
-    world: &World,
-    seed: u64,
-    device: &Device,
-    disk: &Arc<dyn Disk>,
-    folder: &SeedFolder,
-    hooks: &Hooks<'_>,
-) -> Result<Option<Trained>, ExperimentError> {
-    let mut run = Run::new(plan, world, seed, device, disk, folder)?;
-    let saved = run.resume(hooks)?;
-    let complete = run.progress.update == plan.train.updates;
+/// [`ExperimentError`] if the checkpoint is not one of this run.
+pub fn load_trained(job: &Job<'_>) -> Result<Option<Trained>, ExperimentError> {
+    let mut run = Run::new(job)?;
+    let saved = run.resume()?;
+    let complete = run.progress.update == job.plan.train.updates;
     Ok(saved.filter(|_| complete).map(|checkpoint| run.trained(checkpoint)))
 }
 
 struct Run<'a> {
-    plan: &'a Plan,
-    world: &'a World,
-    seed: u64,
-    folder: &'a SeedFolder,
-    disk: &'a Arc<dyn Disk>,
+    job: &'a Job<'a>,
     checkpoints: CheckpointStore,
     agent: Box<dyn Agent>,
     env: Box<dyn BatchEnv>,
@@ -160,17 +159,11 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(
-        plan: &'a Plan,
-        world: &'a World,
-        seed: u64,
-        device: &Device,
-        disk: &'a Arc<dyn Disk>,
-        folder: &'a SeedFolder,
-    ) -> Result<Self, ExperimentError> {
-        let rng = RngTree::new(seed);
+    fn new(job: &'a Job<'a>) -> Result<Self, ExperimentError> {
+        let Job { seed, plan, world, device, disk, folder, .. } = job;
+        let rng = RngTree::new(*seed);
         let num_envs = plan.train.num_envs;
-        let agent = build_agent(plan, world, seed, device)?;
+        let agent = build_agent(plan, world, *seed, device)?;
         let progress = Progress {
             update: 0,
             env_steps: 0,
@@ -182,12 +175,8 @@ impl<'a> Run<'a> {
             log_hash: Hash::of(&[]),
         };
         Ok(Self {
-            plan,
-            world,
-            seed,
-            folder,
-            disk,
-            checkpoints: CheckpointStore::open(disk.clone(), folder.checkpoints())?,
+            job,
+            checkpoints: CheckpointStore::open(Arc::clone(disk), folder.checkpoints())?,
             agent,
             env: world.training.batch(0..num_envs as u64, &rng),
             progress,
@@ -197,26 +186,26 @@ impl<'a> Run<'a> {
 
     fn trained(self, checkpoint: Hash) -> Trained {
         let Progress { update, env_steps, .. } = self.progress;
-        Trained { seed: self.seed, agent: self.agent, env_steps, updates: update, checkpoint, log: self.log }
+        Trained { seed: self.job.seed, agent: self.agent, env_steps, updates: update, checkpoint, log: self.log }
     }
 
     fn agent_error(&self, source: AgentError) -> ExperimentError {
-        ExperimentError::Agent { seed: self.seed, source }
+        ExperimentError::Agent { seed: self.job.seed, source }
     }
 
     /// Takes up the newest checkpoint that verifies; its hash.
-    fn resume(&mut self, hooks: &Hooks<'_>) -> Result<Option<Hash>, ExperimentError> {
+    fn resume(&mut self) -> Result<Option<Hash>, ExperimentError> {
         let latest = self.checkpoints.latest()?;
         for path in &latest.damaged {
-            (hooks.progress)(Event::Note(&format!("{} is damaged and was passed over", path.display())));
+            (self.job.hooks.progress)(Event::Note(&format!("{} is damaged and was passed over", path.display())));
         }
         let Some(stored) = latest.checkpoint else { return Ok(None) };
-        let seed = self.seed;
+        let seed = self.job.seed;
         let decode = |e: CheckpointError| ExperimentError::checkpoint(seed, e);
         let checkpoint = Checkpoint::from_bytes(&stored.bytes).map_err(decode)?;
         let identity: Identity = checkpoint.value("identity").map_err(decode)?;
         identity
-            .check(&Identity::of(self.plan, self.world))
+            .check(&Identity::of(self.job.plan, self.job.world))
             .map_err(|reason| ExperimentError::checkpoint(seed, reason))?;
         self.progress = checkpoint.value("progress").map_err(decode)?;
         if self.progress.update != stored.index {
@@ -224,7 +213,7 @@ impl<'a> Run<'a> {
             return Err(ExperimentError::checkpoint(seed, reason));
         }
         let scaler: FittedScaler = checkpoint.value("scaler").map_err(decode)?;
-        if scaler != self.world.scaler {
+        if scaler != self.job.world.scaler {
             let reason = "its features were scaled otherwise".to_owned();
             return Err(ExperimentError::checkpoint(seed, reason));
         }
@@ -236,30 +225,35 @@ impl<'a> Run<'a> {
 
     /// The part of the metrics log that belongs to the checkpoint; lines behind it are of a process that died.
     fn read_log(&self) -> Result<Vec<u8>, ExperimentError> {
-        let path = self.folder.metrics();
+        let path = self.job.folder.metrics();
         let mut log = match self.progress.log_len {
             0 => Vec::new(),
-            _ => pavlov_store::read(&**self.disk, &path)?,
+            _ => pavlov_store::read(&**self.job.disk, &path)?,
         };
         log.truncate(self.progress.log_len as usize);
         match Hash::of(&log) == self.progress.log_hash {
             true => Ok(log),
-            false => Err(ExperimentError::Log { seed: self.seed, path }),
+            false => Err(ExperimentError::Log { seed: self.job.seed, path }),
         }
     }
 
     /// Makes everything up to the last update durable: first the log, then the checkpoint that names its length.
     fn save(&mut self) -> Result<Hash, ExperimentError> {
         let on_disk = self.progress.log_len;
-        pavlov_store::append_durable(&**self.disk, &self.folder.metrics(), on_disk, &self.log[on_disk as usize..])?;
+        pavlov_store::append_durable(
+            &**self.job.disk,
+            &self.job.folder.metrics(),
+            on_disk,
+            &self.log[on_disk as usize..],
+        )?;
         self.progress.log_len = self.log.len() as u64;
         self.progress.log_hash = Hash::of(&self.log);
         let mut checkpoint = Checkpoint::default();
         self.agent.save(&mut checkpoint).map_err(|e| self.agent_error(e))?;
         checkpoint.put_bytes("env", self.env.save());
         checkpoint.put_value("progress", &self.progress);
-        checkpoint.put_value("scaler", &self.world.scaler);
-        checkpoint.put_value("identity", &Identity::of(self.plan, self.world));
+        checkpoint.put_value("scaler", &self.job.world.scaler);
+        checkpoint.put_value("identity", &Identity::of(self.job.plan, self.job.world));
         Ok(self.checkpoints.save(self.progress.update, &checkpoint.to_bytes())?)
     }
 
@@ -286,7 +280,7 @@ impl<'a> Run<'a> {
             let after = self.env.step(&decisions.actions);
             tally.step(&decisions.actions, after, &mut self.progress.episode_rewards);
             for (scaled, reward) in rewards.iter_mut().zip(after.rewards) {
-                *scaled = reward * self.plan.train.reward_scale;
+                *scaled = reward * self.job.plan.train.reward_scale;
             }
             let step = Experience {
                 before: &before,
@@ -298,7 +292,7 @@ impl<'a> Run<'a> {
             };
             let observed = self.agent.observe(step);
             self.progress.memory.forget_ended(after.statuses);
-            observed.map_err(|source| ExperimentError::Agent { seed: self.seed, source })?;
+            observed.map_err(|source| ExperimentError::Agent { seed: self.job.seed, source })?;
             self.progress.env_steps += n as u64;
             let update = self.agent.update(&mut self.progress.update_rng);
             if let Some(stats) = update.map_err(|e| self.agent_error(e))? {

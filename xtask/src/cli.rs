@@ -1,0 +1,116 @@
+//! The arguments of `cargo xtask`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Train and judge reinforcement-learning trading agents.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Train and judge one config; ends with a result table and the path of an HTML report.
+    Experiment(ExperimentArgs),
+    /// Go on with an interrupted run, bit for bit as if it had not stopped.
+    Resume {
+        /// Folder of the run.
+        run: PathBuf,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Write tables and report of a trained run anew.
+    Report {
+        /// Folder of the run.
+        run: PathBuf,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Market data: import a file, list the datasets, verify the cache.
+    Data {
+        #[command(subcommand)]
+        command: DataCommand,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ExperimentArgs {
+    /// The experiment, for example configs/quickstart.toml.
+    pub(crate) config: PathBuf,
+    /// Folder of the run, exactly this one [default: runs/<name of the config>, numbered if taken].
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Seed of the first run; short for --set runs.seed=N.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Number of runs; short for --set runs.num=N.
+    #[arg(long)]
+    pub(crate) runs: Option<u64>,
+    /// Change one key of the config; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Where things are and how fast they run; nothing here changes a result.
+#[derive(clap::Args)]
+pub(crate) struct Place {
+    /// Folder with your market files [default: PAVLOV_DATA_DIR].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where tensors live.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) device: DeviceChoice,
+    /// Seeds trained side by side [default: the machine's cores].
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print the result, warnings and errors only.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum DeviceChoice {
+    /// The fastest for these network sizes: the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DataCommand {
+    /// Check a file against its manifest and write it into the cache.
+    Import {
+        /// A CSV file that a manifest in datasets/ describes.
+        file: PathBuf,
+        /// Manifest to read it with [default: the one that names this file].
+        #[arg(long, value_name = "NAME")]
+        manifest: Option<String>,
+        /// Cache folder to write to.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Show every dataset: source, span, whether it is cached.
+    List {
+        /// Folder with your market files [default: PAVLOV_DATA_DIR].
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Check the hash and the content of every cached file.
+    Verify,
+}
+
+impl ExperimentArgs {
+    /// All changes of the config, as `key=value`.
+    pub(crate) fn overrides(&self) -> Vec<String> {
+        let seed = self.seed.map(|seed| format!("runs.seed={seed}"));
+        let runs = self.runs.map(|runs| format!("runs.num={runs}"));
+        self.set.iter().cloned().chain(seed).chain(runs).collect()
+    }
+}
