@@ -42,7 +42,7 @@ pub(crate) enum Command {
 pub(crate) struct ExperimentArgs {
     /// The experiment, for example configs/quickstart.toml.
     pub(crate) config: PathBuf,
-    /// Folder of the run, exactly this one [default: runs/<name of the config>, numbered if taken].
+    /// Folder of the run, exactly this one [default: runs/NAME, numbered if taken].
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
     /// Seed of the first run; short for --set runs.seed=N.

@@ -12,7 +12,7 @@
 //! let bar = |close| Bar { time: 0, open: close, high: close, low: close, close, volume: 1.0 };
 //! let mut feature = RelativeChange { of: PriceField::Close, clip: None }.stream();
 //! assert_eq!(feature.update(&bar(100.0)), 0.0);
-//! assert_eq!(feature.update(&bar(101.0)), 1.0);
+//! assert_eq!(feature.update(&bar(150.0)), 50.0);
 //! assert_eq!(FEATURES[0].name, "relative_change");
 //! ```
 
