@@ -36,20 +36,34 @@ pub struct AdamConfig {
     pub beta2: f64,
     /// Added to the root of the mean square; default 1e-8 (Kingma and Ba 2015).
     pub eps: f64,
-    /// Factor of the L2 penalty `weight_decay / 2 * |w|^2`; default 0 (PyTorch).
+    /// Strength of the weight decay; default 0 (PyTorch's Adam).
     pub weight_decay: f64,
+    /// How weights decay; default L2 (PyTorch's Adam).
+    pub decay: Decay,
+}
+
+/// How weights decay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decay {
+    /// By the gradient of the penalty `weight_decay / 2 * |w|^2`: `torch.optim.Adam`.
+    #[default]
+    L2,
+    /// By the factor `1 - lr * weight_decay` before the step (Loshchilov and Hutter 2019): `torch.optim.AdamW`.
+    Decoupled,
 }
 
 impl Default for AdamConfig {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 }
+        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0, decay: Decay::L2 }
     }
 }
 
 /// Adam (Kingma and Ba 2015, algorithm 1, in the form of PyTorch's `torch.optim.Adam`), one pass per parameter.
 ///
 /// ```text
-/// g = scale * gradient + weight_decay * w
+/// w = w * (1 - lr * weight_decay)         (decoupled)
+/// g = scale * gradient + weight_decay * w  (L2; else without the second term)
 /// m = beta1 m + (1 - beta1) g          v = beta2 v + (1 - beta2) g^2
 /// w = w - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 /// ```
@@ -141,7 +155,8 @@ fn gradient<'a>(name: &str, var: &Var, grads: &'a GradStore) -> Result<&'a Tenso
 #[derive(Clone, Copy)]
 struct Constants {
     scale: f32,
-    weight_decay: f32,
+    shrink: f32,
+    l2: f32,
     beta1: f32,
     one_minus_beta1: f32,
     beta2: f32,
@@ -153,10 +168,15 @@ struct Constants {
 
 impl Constants {
     fn new(config: AdamConfig, steps: u64, lr: f64, scale: f32) -> Self {
-        let AdamConfig { beta1, beta2, eps, weight_decay } = config;
+        let AdamConfig { beta1, beta2, eps, weight_decay, decay } = config;
+        let (shrink, l2) = match decay {
+            Decay::L2 => (1.0, weight_decay),
+            Decay::Decoupled => (1.0 - lr * weight_decay, 0.0),
+        };
         Self {
             scale,
-            weight_decay: weight_decay as f32,
+            shrink: shrink as f32,
+            l2: l2 as f32,
             beta1: beta1 as f32,
             one_minus_beta1: (1.0 - beta1) as f32,
             beta2: beta2 as f32,
@@ -216,7 +236,8 @@ impl Kernel for Update<'_> {
         let k = self.constants;
         let moments = self.mean.iter_mut().zip(self.square);
         for ((w, g), (m, v)) in self.param.iter_mut().zip(self.grad).zip(moments) {
-            let g = g * k.scale + k.weight_decay * *w;
+            *w *= k.shrink;
+            let g = g * k.scale + k.l2 * *w;
             *m = k.beta1 * *m + k.one_minus_beta1 * g;
             *v = k.beta2 * *v + k.one_minus_beta2 * g * g;
             *w -= k.step_size * (*m / (v.sqrt() / k.root_correction + k.eps));

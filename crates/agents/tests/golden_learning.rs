@@ -6,7 +6,7 @@ use pavlov_agents::losses::{PpoLossConfig, PpoRows, log_softmax_at, ppo_clip};
 use pavlov_agents::nn::Params;
 use pavlov_agents::nn::lstm::{Dims, forward, sequence};
 use pavlov_agents::nn::numerics::Isa;
-use pavlov_agents::optim::{Adam, AdamConfig, clip_factor, global_norm};
+use pavlov_agents::optim::{Adam, AdamConfig, Decay, clip_factor, global_norm};
 use pavlov_agents::returns::{Steps, gae};
 use pavlov_rl_core::Checkpoint;
 use pavlov_testkit::golden::{GoldenCase, assert_close_f32, float, floats_f32, golden_cases, shape};
@@ -152,15 +152,20 @@ fn golden_ppo_clip() {
 
 #[test]
 fn golden_adam() {
-    for case in cases("adam_", 2) {
+    for case in cases("adam", 3) {
         check_config(&case, &["kind", "lr", "betas", "eps", "weight_decay"]);
-        check_kind(&case, "kind", "adam");
+        let decay = match case.json["config"]["kind"].as_str() {
+            Some("adam") => Decay::L2,
+            Some("adamw") => Decay::Decoupled,
+            kind => panic!("{}: unknown kind {kind:?}", case.name),
+        };
         let betas = &case.json["config"]["betas"];
         let adam_config = AdamConfig {
             beta1: float(&betas[0]),
             beta2: float(&betas[1]),
             eps: config(&case, "eps"),
             weight_decay: config(&case, "weight_decay"),
+            decay,
         };
         let mut params = Params::new(&Device::Cpu);
         let start = &case.json["input"]["param"];

@@ -14,7 +14,9 @@ const COLUMNS: [&str; 5] = ["o", "h", "l", "c", "v"];
 #[test]
 fn golden_bitcoin_accounts_rewards_and_observations() {
     let cases = golden_cases("bitcoin", "");
-    assert_eq!(cases.len(), CASES, "a case was added or lost: {:?}", cases.iter().map(|c| &c.name).collect::<Vec<_>>());
+    // The project's own folder holds at least these; another one may hold any number.
+    let least = if std::env::var_os("PAVLOV_GOLDEN_DIR").is_some() { 1 } else { CASES };
+    assert!(cases.len() >= least, "{} cases, expected {least}: a case was lost", cases.len());
     cases.iter().for_each(replay);
 }
 
