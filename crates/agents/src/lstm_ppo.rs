@@ -357,23 +357,21 @@ impl LstmPpo {
         Ok(())
     }
 
-    /// Logits `[(T + 1) * B, A]` and values `[(T + 1) * B]` in one pass.
+    /// Logits `[T + 1, B, A]` and values `[T + 1, B, 1]` in one pass.
     fn forward(&self, batch: &RolloutBatch) -> Result<(Tensor, Tensor), AgentError> {
         let (time, envs, hidden) = (batch.steps + 1, batch.envs, self.config.hidden);
         let failed = compute_error("the forward pass");
         let inputs = self.observation.flat_len();
-        let x = Tensor::from_slice(&batch.observations, (time * envs, inputs), &self.device).map_err(&failed)?;
+        let x = Tensor::from_slice(&batch.observations, (time, envs, inputs), &self.device).map_err(&failed)?;
         let mut state = vec![0.0; 2 * envs * hidden];
         lstm::split_memory(&batch.memory, hidden, &mut state);
         let state = Tensor::from_vec(state, (2, envs, hidden), &self.device).map_err(&failed)?;
-        let x = Linear::new(FC).forward(&self.params, &x)?.relu().map_err(&failed)?;
-        let x = x.reshape((time, envs, self.config.fc)).map_err(&failed)?;
+        let x = Linear::new(FC).then(Activation::Relu).forward(&self.params, &x)?;
         let starts: Arc<[bool]> = batch.starts.as_slice().into();
         let starts = starts.contains(&true).then_some(starts);
         let y = lstm::sequence(&x, self.params.tensor(&format!("{LSTM}.packed")), &state, starts)?;
-        let y = y.reshape((time * envs, hidden)).map_err(&failed)?;
         let logits = Linear::new(POLICY).forward(&self.params, &y)?;
-        let values = Linear::new(VALUE).forward(&self.params, &y)?.flatten_all().map_err(&failed)?;
+        let values = Linear::new(VALUE).forward(&self.params, &y)?;
         Ok((logits, values))
     }
 

@@ -1,7 +1,7 @@
 use pavlov_rl_core::AgentError;
 
 use super::Params;
-use super::numerics::{Isa, Kernel, Panels, Product, Simd};
+use super::numerics::{CHUNK_ROWS, Isa, Kernel, Panels, Product, Simd};
 
 /// What follows a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,11 @@ impl DenseLayer {
         Self { inputs, weight, bias: bias.to_vec(), activation, isa: Isa::best() }
     }
 
+    /// The same layer computed with another instruction set.
+    pub(super) fn on(self, isa: Isa) -> Self {
+        Self { isa, ..self }
+    }
+
     /// A copy of the parameters `<name>.weight` and `<name>.bias`, as they are now.
     ///
     /// # Errors
@@ -68,18 +73,17 @@ impl DenseLayer {
     /// # Panics
     /// If `x` does not make whole rows.
     pub fn forward(&self, x: &[f32], y: &mut Vec<f32>) {
+        assert!(x.len().is_multiple_of(self.inputs), "{} numbers in rows of {}", x.len(), self.inputs);
         y.clear();
-        for _ in 0..x.len() / self.inputs {
-            y.extend_from_slice(&self.bias);
-        }
-        let product = Product::new(x, self.inputs, &self.weight, y);
-        self.isa.run(Forward { product, activation: self.activation });
+        y.reserve(x.len() / self.inputs * self.outputs());
+        self.isa.run(Forward { layer: self, x, y });
     }
 }
 
 struct Forward<'a> {
-    product: Product<'a>,
-    activation: Activation,
+    layer: &'a DenseLayer,
+    x: &'a [f32],
+    y: &'a mut Vec<f32>,
 }
 
 impl Kernel for Forward<'_> {
@@ -87,10 +91,13 @@ impl Kernel for Forward<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let y = S::add_product(self.product);
-        if self.activation == Activation::Relu {
-            for v in y {
-                *v = if *v < 0.0 { 0.0 } else { *v };
+        let DenseLayer { inputs, weight, bias, activation, .. } = self.layer;
+        for x in self.x.chunks(CHUNK_ROWS * inputs) {
+            let first = self.y.len();
+            (0..x.len() / inputs).for_each(|_| self.y.extend_from_slice(bias));
+            let y = S::add_product(Product::new(x, *inputs, weight, &mut self.y[first..]));
+            if *activation == Activation::Relu {
+                y.iter_mut().for_each(|v| *v = if *v < 0.0 { 0.0 } else { *v });
             }
         }
     }
@@ -115,7 +122,7 @@ mod tests {
             let mut y = vec![f32::NAN; 5];
             DenseLayer::from_params(&params, "fc", Activation::Relu).unwrap().forward(&x, &mut y);
             let x = Tensor::from_vec(x, (batch as usize, inputs), &Device::Cpu).unwrap();
-            let z = Linear::new("fc").forward(&params, &x).unwrap().relu().unwrap();
+            let z = Linear::new("fc").then(Activation::Relu).forward(&params, &x).unwrap();
             assert_eq!(y.len(), batch as usize * outputs);
             for (a, b) in y.iter().zip(z.flatten_all().unwrap().to_vec1::<f32>().unwrap()) {
                 assert!((a - b).abs() < 1e-5, "{a} against {b}");

@@ -1,6 +1,6 @@
 use super::forward::{unblock_rows, zero_rows};
 use super::{Dims, Saved};
-use crate::nn::numerics::{Isa, Kernel, Lane, Outer, Panels, Product, Simd, ZERO, load};
+use crate::nn::numerics::{Isa, Kernel, Lane, Outer, Panels, Product, Simd, ZERO, add_rows, copy_column, load};
 
 /// Gradients of a scalar with respect to the inputs of a forward pass.
 #[derive(Clone, Debug)]
@@ -96,10 +96,8 @@ impl Sums {
         let (weight_hh, bias) = rest.split_at_mut(gates * dims.hidden);
         for col in 0..cols {
             let Some(row) = dims.gate_row(col) else { continue };
-            let to = weight_ih[row * dims.inputs..][..dims.inputs].iter_mut();
-            to.zip(self.input.chunks_exact(cols / 16)).for_each(|(to, from)| *to = from[col / 16][col % 16]);
-            let to = weight_hh[row * dims.hidden..][..dims.hidden].iter_mut();
-            to.zip(self.recurrent.chunks_exact(cols / 16)).for_each(|(to, from)| *to = from[col / 16][col % 16]);
+            copy_column(&self.input, cols / 16, col, &mut weight_ih[row * dims.inputs..][..dims.inputs]);
+            copy_column(&self.recurrent, cols / 16, col, &mut weight_hh[row * dims.hidden..][..dims.hidden]);
             bias[row] = self.bias[col / 16][col % 16];
             bias[gates + row] = bias[row];
         }
@@ -167,13 +165,7 @@ impl Backward<'_> {
         let (first, end) = (first * self.saved.batch, end * self.saved.batch);
         let (blocks, sums) = (self.saved.dims.blocks(), &mut *self.sums);
         let d_gates = &sums.gates[..(end - first) * blocks * 4];
-        let mut bias = std::mem::take(&mut sums.bias);
-        for row in d_gates.chunks_exact(blocks * 4) {
-            for (sum, lane) in bias.as_flattened_mut().iter_mut().zip(row.as_flattened()) {
-                *sum += lane;
-            }
-        }
-        sums.bias = bias;
+        add_rows(d_gates, &mut sums.bias);
         let hidden = self.saved.hidden[first * blocks..end * blocks].as_flattened();
         S::add_outer(Outer::new(&self.x[first * inputs..end * inputs], inputs, d_gates, &mut sums.input));
         S::add_outer(Outer::new(hidden, 16 * blocks, d_gates, &mut sums.recurrent));

@@ -26,10 +26,7 @@ pub use cell::{Cell, join_memory, split_memory};
 pub use forward::{Saved, forward};
 pub use op::sequence;
 
-use super::numerics::{Lane, Panels, ZERO};
-
-/// Rows of a chunk: enough for an efficient matrix product, few enough for the cache.
-const CHUNK_ROWS: usize = 128;
+use super::numerics::{CHUNK_ROWS, Lane, Panels, ZERO};
 
 /// Sizes of an LSTM's parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

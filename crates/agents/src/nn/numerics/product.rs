@@ -121,7 +121,7 @@ fn dot<S: Simd, const R: usize, const P: usize, const U: usize>(
     let mut k = 0;
     while k + U <= depth {
         for u in 0..U {
-            let w: [S::Vector; P] = std::array::from_fn(|p| S::read(&w[p][k + u].0));
+            let w = read_each::<S, P>(w.iter().map(|w| &w[k + u].0));
             for r in 0..R {
                 let a = S::splat(a[r][k + u]);
                 for p in 0..P {
@@ -201,7 +201,7 @@ impl<'a> Outer<'a> {
         let mut sums = [[S::splat(0.0); P]; R];
         for (a, b) in self.a.chunks_exact(self.stride).zip(self.b.chunks_exact(self.panels)) {
             let (a, b) = (&a[r..r + R], &b[p..p + P]);
-            let b: [S::Vector; P] = std::array::from_fn(|j| S::read(&b[j]));
+            let b = read_each::<S, P>(b.iter());
             for i in 0..R {
                 let a = S::splat(a[i]);
                 for j in 0..P {
@@ -213,6 +213,16 @@ impl<'a> Outer<'a> {
             add::<S, P>(self.out[(r + i) * self.panels + p..][..P].as_flattened_mut(), row);
         }
     }
+}
+
+/// Reads `P` lanes; a plain loop, because `array::from_fn` is not always inlined into code for the instruction set.
+#[inline(always)]
+fn read_each<'a, S: Simd, const P: usize>(lanes: impl Iterator<Item = &'a Lane>) -> [S::Vector; P] {
+    let mut vectors = [S::splat(0.0); P];
+    for (vector, lane) in vectors.iter_mut().zip(lanes) {
+        *vector = S::read(lane);
+    }
+    vectors
 }
 
 /// Adds vectors to consecutive columns; columns that `out` does not have are left away.

@@ -1,0 +1,108 @@
+use crate::nn::numerics::{
+    CHUNK_ROWS, Isa, Kernel, Lane, Outer, Panels, Product, Simd, ZERO, add_rows, copy_column, load,
+};
+
+/// Gradients of a scalar with respect to the inputs of a layer.
+pub(super) struct Gradients {
+    /// With respect to `x` `[rows, in]`, if asked for.
+    pub(super) x: Option<Vec<f32>>,
+    /// With respect to the weight `[out, in]`.
+    pub(super) weight: Vec<f32>,
+    /// With respect to the bias `[out]`.
+    pub(super) bias: Vec<f32>,
+}
+
+/// Carries the gradient `grad_y` `[rows, out]` back through a layer.
+///
+/// With `dz = dy` where `relu > 0`: `dW = dz^T x`, `db = sum of the rows of dz`, `dx = dz W`. `weight` is given if the
+/// gradient of `x` is wanted, `relu` is the output of a layer that ends in ReLU.
+///
+/// # Panics
+/// If the lengths do not fit.
+pub(super) fn backward(
+    [inputs, outputs]: [usize; 2],
+    isa: Isa,
+    x: &[f32],
+    weight: Option<&[f32]>,
+    relu: Option<&[f32]>,
+    grad_y: &[f32],
+) -> Gradients {
+    let (rows, panels) = (x.len() / inputs, outputs.div_ceil(16));
+    assert_eq!(grad_y.len(), rows * outputs, "the gradient of y is [rows, out]");
+    let weight = weight.map(|w| Panels::from_rows(outputs, inputs, |n| Some(&w[n * inputs..][..inputs])));
+    let mut sums = Sums {
+        z: vec![ZERO; CHUNK_ROWS.min(rows) * panels],
+        weight: vec![ZERO; inputs * panels],
+        bias: vec![ZERO; panels],
+        x: vec![0.0; if weight.is_some() { x.len() } else { 0 }],
+    };
+    isa.run(Backward { inputs, outputs, x, weight: weight.as_ref(), relu, grad_y, sums: &mut sums });
+    let mut grad_weight = vec![0.0; outputs * inputs];
+    for (n, row) in grad_weight.chunks_exact_mut(inputs).enumerate() {
+        copy_column(&sums.weight, panels, n, row);
+    }
+    let bias = sums.bias.as_flattened()[..outputs].to_vec();
+    Gradients { x: weight.is_some().then_some(sums.x), weight: grad_weight, bias }
+}
+
+/// Gradients while they are summed.
+struct Sums {
+    /// Of `x W^T + b`, for the rows of one chunk `[rows, panels]`.
+    z: Vec<Lane>,
+    /// Of `W^T` `[in, panels]`.
+    weight: Vec<Lane>,
+    /// Of the bias `[panels]`.
+    bias: Vec<Lane>,
+    /// Of `x` `[rows, in]`, or empty.
+    x: Vec<f32>,
+}
+
+struct Backward<'a> {
+    inputs: usize,
+    outputs: usize,
+    x: &'a [f32],
+    weight: Option<&'a Panels>,
+    relu: Option<&'a [f32]>,
+    grad_y: &'a [f32],
+    sums: &'a mut Sums,
+}
+
+impl Kernel for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Self { inputs, outputs, sums, .. } = self;
+        let chunks = self.x.chunks(CHUNK_ROWS * inputs).zip(self.grad_y.chunks(CHUNK_ROWS * outputs));
+        for (i, (x, grad_y)) in chunks.enumerate() {
+            let (first, rows) = (i * CHUNK_ROWS, x.len() / inputs);
+            let d_z = &mut sums.z[..rows * outputs.div_ceil(16)];
+            let relu = self.relu.map(|y| &y[first * outputs..][..rows * outputs]);
+            mask(grad_y, relu, outputs, d_z);
+            add_rows(d_z, &mut sums.bias);
+            S::add_outer(Outer::new(x, inputs, d_z, &mut sums.weight));
+            if let Some(weight) = self.weight {
+                let d_x = &mut sums.x[first * inputs..][..x.len()];
+                S::add_product(Product::new(d_z.as_flattened(), outputs.div_ceil(16) * 16, weight, d_x));
+            }
+        }
+    }
+}
+
+/// Pads the rows of `grad_y` to whole lanes; zero where ReLU's output is. NaN stays visible.
+#[inline(always)]
+fn mask(grad_y: &[f32], relu: Option<&[f32]>, outputs: usize, d_z: &mut [Lane]) {
+    let panels = outputs.div_ceil(16);
+    for (row, (lanes, grad_y)) in d_z.chunks_exact_mut(panels).zip(grad_y.chunks_exact(outputs)).enumerate() {
+        for (lane, part) in lanes.iter_mut().zip(grad_y.chunks(16)) {
+            *lane = load(part);
+        }
+        let Some(relu) = relu else { continue };
+        for (lane, part) in lanes.iter_mut().zip(relu[row * outputs..][..outputs].chunks(16)) {
+            let y = load(part);
+            for k in 0..16 {
+                lane[k] = if y[k] <= 0.0 { 0.0 } else { lane[k] };
+            }
+        }
+    }
+}
