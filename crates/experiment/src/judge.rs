@@ -7,7 +7,7 @@ use pavlov_envs::BatchFactory;
 use pavlov_evaluation::{
     self as evaluation, BaselineReturns, Episode, EquityCurve, TestSpan, TradeRecord, Verdict, evaluate,
 };
-use pavlov_rl_core::{Market, RngTree, Segment};
+use pavlov_rl_core::{ActionSpec, Market, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
 use serde_json::Value;
 
@@ -115,9 +115,35 @@ fn compare(
         data_hashes: world.data_hashes.clone(),
         money: money.into(),
         asset: asset.into(),
-        notes: plan.notes().into_iter().chain(world.notes.iter().cloned()).collect(),
+        notes: plan.notes().into_iter().chain(world.notes.iter().cloned()).chain(collapsed(world, played)).collect(),
     };
     Ok(Report::new(subject, runs, reports, verdict))
+}
+
+/// Share of one action from which a policy counts as collapsed to it.
+const COLLAPSED: f64 = 0.99;
+
+/// A sentence for each action that seeds have collapsed to on the test span.
+fn collapsed(world: &World, played: &[Played<'_>]) -> Vec<String> {
+    let ActionSpec::Discrete { names } = &world.test_span.spec().action else { return Vec::new() };
+    let of = |action: usize| {
+        let taken =
+            |p: &&Played<'_>| p.test.actions[action] as f64 >= COLLAPSED * p.test.actions.iter().sum::<u64>() as f64;
+        played.iter().filter(taken).map(|p| p.trained.seed.to_string()).collect::<Vec<_>>()
+    };
+    let sentence = |(action, name): (usize, &&str)| {
+        let seeds = of(action);
+        let (all, percent) = (played.len(), 100.0 * COLLAPSED);
+        (!seeds.is_empty()).then(|| {
+            format!(
+                "collapsed: {} of {all} seeds ({}) take `{name}` at {percent} % of the test bars or more, so their result \
+                 is that of a constant policy",
+                seeds.len(),
+                seeds.join(", ")
+            )
+        })
+    };
+    names.iter().enumerate().filter_map(sentence).collect()
 }
 
 fn test_span(world: &World) -> TestSpan {
