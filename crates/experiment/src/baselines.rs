@@ -69,7 +69,7 @@ fn passive(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError>
 }
 
 fn record(segment: Segment, ledgers: Vec<Ledger>, fills: Vec<Fill>) -> EpisodeRecord {
-    EpisodeRecord { rows: (segment.first..segment.end).collect(), ledgers, fills, actions: Vec::new() }
+    EpisodeRecord { rows: (segment.first..segment.end).collect(), ledgers, fills }
 }
 
 fn constant(span: &dyn BatchFactory, choice: u32) -> EpisodeRecord {

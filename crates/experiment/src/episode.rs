@@ -1,8 +1,7 @@
 //! Plays one whole episode and keeps its books.
 
 use pavlov_rl_core::{
-    ActMode, ActionBatch, ActionSpec, AgentError, BatchEnv, Decisions, Fill, Ledger, Memory, Observations, Policy, Rng,
-    Status,
+    ActMode, ActionBatch, AgentError, BatchEnv, Decisions, Fill, Ledger, Memory, Observations, Policy, Rng, Status,
 };
 
 /// The books of one episode, a row a bar, and its fills.
@@ -14,8 +13,6 @@ pub struct EpisodeRecord {
     pub ledgers: Vec<Ledger>,
     /// Trades, in order.
     pub fills: Vec<Fill>,
-    /// How often each discrete action was taken; empty for an investor who decides once.
-    pub actions: Vec<u64>,
 }
 
 /// Plays copy 0 of `env` to the end of its episode.
@@ -30,20 +27,10 @@ pub fn play<E>(
     let mut ledgers = Vec::new();
     env.record_fills(true);
     env.ledgers(&mut ledgers);
-    let mut record = EpisodeRecord {
-        rows: vec![env.observations().last_row[0]],
-        ledgers: ledgers.clone(),
-        fills: Vec::new(),
-        actions: match &env.spec().action {
-            ActionSpec::Discrete { names } => vec![0; names.len()],
-            ActionSpec::Continuous { .. } => Vec::new(),
-        },
-    };
+    let mut record =
+        EpisodeRecord { rows: vec![env.observations().last_row[0]], ledgers: ledgers.clone(), fills: Vec::new() };
     loop {
         decide(env.observations(), &mut actions)?;
-        if let ActionBatch::Discrete(choices) = &actions {
-            record.actions[choices[0] as usize] += 1;
-        }
         let after = env.step(&actions);
         let ended = after.statuses[0] != Status::Running;
         record.rows.push(if ended { after.end.last_row[0] } else { after.next.last_row[0] });

@@ -7,7 +7,7 @@ use pavlov_envs::BatchFactory;
 use pavlov_evaluation::{
     self as evaluation, BaselineReturns, Episode, EquityCurve, TestSpan, TradeRecord, Verdict, evaluate,
 };
-use pavlov_rl_core::{ActionSpec, Market, RngTree, Segment};
+use pavlov_rl_core::{Ledger, Market, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
 use serde_json::Value;
 
@@ -115,35 +115,43 @@ fn compare(
         data_hashes: world.data_hashes.clone(),
         money: money.into(),
         asset: asset.into(),
-        notes: plan.notes().into_iter().chain(world.notes.iter().cloned()).chain(collapsed(world, played)).collect(),
+        notes: plan
+            .notes()
+            .into_iter()
+            .chain(world.notes.iter().cloned())
+            .chain(collapsed(played, baselines))
+            .collect(),
     };
     Ok(Report::new(subject, runs, reports, verdict))
 }
 
-/// Share of one action from which a policy counts as collapsed to it.
-const COLLAPSED: f64 = 0.99;
+/// Share of the test bars at which a policy must hold what a constant one holds to count as collapsed to it.
+const COLLAPSED_SHARE: f64 = 0.95;
+/// Largest difference of exposure that counts as holding the same.
+const SAME_EXPOSURE: f64 = 0.01;
 
-/// A sentence for each action that seeds have collapsed to on the test span.
-fn collapsed(world: &World, played: &[Played<'_>]) -> Vec<String> {
-    let ActionSpec::Discrete { names } = &world.test_span.spec().action else { return Vec::new() };
-    let of = |action: usize| {
-        let taken =
-            |p: &&Played<'_>| p.test.actions[action] as f64 >= COLLAPSED * p.test.actions.iter().sum::<u64>() as f64;
-        played.iter().filter(taken).map(|p| p.trained.seed.to_string()).collect::<Vec<_>>()
-    };
-    let sentence = |(action, name): (usize, &&str)| {
-        let seeds = of(action);
-        let (all, percent) = (played.len(), 100.0 * COLLAPSED);
+/// A sentence for each constant policy that seeds have collapsed to on the test span: whatever actions they take, they
+/// hold the same share of their net worth. A seed is named once.
+fn collapsed(played: &[Played<'_>], baselines: &[Baseline]) -> Vec<String> {
+    let constant: Vec<&Baseline> = baselines.iter().filter(|b| b.name.starts_with("always ")).collect();
+    let like = |p: &Played<'_>| constant.iter().position(|b| holds_the_same(&p.test, &b.test[0]));
+    let found: Vec<Option<usize>> = played.iter().map(like).collect();
+    let sentence = |(index, baseline): (usize, &&Baseline)| {
+        let seeds = played.iter().zip(&found).filter(|(_, like)| **like == Some(index));
+        let seeds: Vec<String> = seeds.map(|(p, _)| p.trained.seed.to_string()).collect();
         (!seeds.is_empty()).then(|| {
-            format!(
-                "collapsed: {} of {all} seeds ({}) take `{name}` at {percent} % of the test bars or more, so their result \
-                 is that of a constant policy",
-                seeds.len(),
-                seeds.join(", ")
-            )
+            let (some, all, percent) = (seeds.len(), played.len(), 100.0 * COLLAPSED_SHARE);
+            let (name, seeds) = (&baseline.name, seeds.join(", "));
+            format!("collapsed: {some} of {all} agents (seeds {seeds}) hold what `{name}` holds at {percent} % of the test bars or more")
         })
     };
-    names.iter().enumerate().filter_map(sentence).collect()
+    constant.iter().enumerate().filter_map(sentence).collect()
+}
+
+fn holds_the_same(a: &EpisodeRecord, b: &EpisodeRecord) -> bool {
+    let exposure = |l: &Ledger| l.holdings_value / l.net_worth();
+    let same = a.ledgers.iter().zip(&b.ledgers).filter(|(a, b)| (exposure(a) - exposure(b)).abs() <= SAME_EXPOSURE);
+    same.count() as f64 >= COLLAPSED_SHARE * a.ledgers.len() as f64
 }
 
 fn test_span(world: &World) -> TestSpan {

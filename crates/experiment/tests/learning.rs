@@ -151,7 +151,7 @@ fn a_martingale_with_commission_pays_nothing() {
     assert!(report.verdict.periods >= 50_000, "{} bars", report.verdict.periods);
     // Where nothing can be earned, not trading is right, and the report says what that is.
     assert!(
-        report.subject.notes.iter().any(|n| n.starts_with("collapsed: 3 of 3 seeds")),
+        report.subject.notes.iter().any(|n| n.starts_with("collapsed: 3 of 3 agents")),
         "{:?}",
         report.subject.notes
     );

@@ -6,7 +6,7 @@ use super::table::{Cell, Column, ResultTable, Row, Span};
 /// Widest line, in characters.
 const WIDTH: usize = 100;
 
-/// Renders the test span's result table as aligned text of at most 100 columns, with the verdict below.
+/// Renders the test span's result table as aligned text of at most 100 columns, with verdict and notes below.
 ///
 /// Baselines that do not fit beside the agent continue in a further block. `*` marks the best number of a row.
 pub fn result_table(report: &Report) -> String {
@@ -29,7 +29,9 @@ pub fn result_table(report: &Report) -> String {
         }
     }
     out.push_str("\n* best number of the row; - undefined\n\n");
-    for line in std::iter::once(report.verdict.headline.to_uppercase()).chain(wrap(&report.verdict.text(), WIDTH)) {
+    let notes = report.subject.notes.iter().flat_map(|note| wrap(&format!("note: {note}"), WIDTH));
+    let verdict = std::iter::once(report.verdict.headline.to_uppercase()).chain(wrap(&report.verdict.text(), WIDTH));
+    for line in verdict.chain(notes) {
         out.push_str(&line);
         out.push('\n');
     }
@@ -142,10 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn the_verdict_stands_below_the_table() {
+    fn the_verdict_and_every_note_stand_below_the_table() {
         let (report, _) = sample(5);
         let text = result_table(&report);
         let (_, below) = text.split_once(&report.verdict.headline.to_uppercase()).unwrap();
-        assert_eq!(below.split_whitespace().collect::<Vec<_>>().join(" "), report.verdict.text());
+        let notes: String = report.subject.notes.iter().map(|note| format!(" note: {note}")).collect();
+        assert_eq!(below.split_whitespace().collect::<Vec<_>>().join(" "), report.verdict.text() + &notes);
+        assert!(!notes.is_empty());
     }
 }
