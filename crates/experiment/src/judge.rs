@@ -141,8 +141,12 @@ fn collapsed(played: &[Played<'_>], baselines: &[Baseline]) -> Vec<String> {
         let seeds: Vec<String> = seeds.map(|(p, _)| p.trained.seed.to_string()).collect();
         (!seeds.is_empty()).then(|| {
             let (some, all, percent) = (seeds.len(), played.len(), 100.0 * COLLAPSED_SHARE);
-            let (name, seeds) = (&baseline.name, seeds.join(", "));
-            format!("collapsed: {some} of {all} agents (seeds {seeds}) hold what `{name}` holds at {percent} % of the test bars or more")
+            let (name, word) = (&baseline.name, if some == 1 { "seed" } else { "seeds" });
+            format!(
+                "Collapsed to `{name}`: the same exposure at {percent} % of the test bars or more in {some} of {all} runs \
+                 ({word} {})",
+                seeds.join(", ")
+            )
         })
     };
     constant.iter().enumerate().filter_map(sentence).collect()

@@ -133,7 +133,7 @@ fn a_planted_signal_is_found_on_every_seed_with_and_without_commission() {
             println!("R11: commission {commission}, seed {}: {share:.3} of the oracle, random {random:.3}", run.seed);
             assert!(share >= 0.9, "PROMISE=R11 commission {commission}, seed {}: {share:.3}", run.seed);
         }
-        assert!(!report.subject.notes.iter().any(|n| n.starts_with("collapsed")), "{:?}", report.subject.notes);
+        assert!(!report.subject.notes.iter().any(|n| n.starts_with("Collapsed")), "{:?}", report.subject.notes);
         // The positive control of the test below: where there is a signal, it fires.
         let t = t_statistic(&report, report.runs[0].metrics["sharpe"].unwrap());
         assert!(t > SIGNIFICANT, "t = {t:.1}");
@@ -151,7 +151,7 @@ fn a_martingale_with_commission_pays_nothing() {
     assert!(report.verdict.periods >= 50_000, "{} bars", report.verdict.periods);
     // Where nothing can be earned, not trading is right, and the report says what that is.
     assert!(
-        report.subject.notes.iter().any(|n| n.starts_with("collapsed: 3 of 3 agents")),
+        report.subject.notes.iter().any(|n| n.starts_with("Collapsed") && n.contains("3 of 3 runs")),
         "{:?}",
         report.subject.notes
     );
