@@ -8,8 +8,10 @@ use std::sync::Arc;
 use common::experiment;
 use pavlov_envs::{EpisodeMode, environment};
 use pavlov_experiment::report::Report;
+use pavlov_features::relative_change::{PriceField, RelativeChange};
+use pavlov_features::{FeatureConfig, FittedScaler, Scaling, fold, market};
 use pavlov_market_data::{Manifest, Sources, load_dataset};
-use pavlov_rl_core::{ActionBatch, Frame, Market, PriceTable, RngTree, Segment, Status};
+use pavlov_rl_core::{ActionBatch, RngTree, Segment, Status};
 
 const SEEDS: u64 = 3;
 
@@ -84,17 +86,11 @@ fn oracle(manifest: &str, commission: f64) -> f64 {
     let bars = load_dataset(&manifest, &sources).unwrap().bars;
     let july = 1_530_403_200_000_000_000;
     let rows = bars.opening_between(july, i64::MAX);
-    let prices = PriceTable {
-        assets: 1,
-        open: bars.open().to_vec(),
-        high: bars.high().to_vec(),
-        low: bars.low().to_vec(),
-        close: bars.close().to_vec(),
-        volume: bars.volume().to_vec(),
-    };
     let segment = Segment { start: 0, first: rows.start as u32, end: rows.end as u32 };
-    let frame = Frame::new(1, vec![0.0; bars.len()]);
-    let market = Arc::new(Market::new(frame, prices, bars.times().to_vec(), vec![segment]).unwrap());
+    let volume: Box<dyn FeatureConfig> = Box::new(RelativeChange { of: PriceField::Volume, clip: None });
+    let table = fold(&bars, &[volume]).unwrap();
+    let scaler = FittedScaler::fit(Scaling::None, &table, 0..rows.start);
+    let market = Arc::new(market(&bars, &table, &scaler, vec![segment]).unwrap());
     let config = environment("bitcoin").unwrap().parse_text(&format!("commission = {commission}")).unwrap();
     let game = config.build(market, segment, EpisodeMode::Whole).unwrap();
     let mut env = game.batch(0..1, &RngTree::new(0));
