@@ -1,14 +1,14 @@
 //! Environment steps per second on one thread, episodes started anew included; the window is an index, so nothing is copied.
 //!
-//! `bitcoin/<N>` steps N copies through the contract; `prototype_long_short/4096` is the bare loop that the contract
+//! `<environment>/<N>` steps N copies through the contract; `prototype_long_short/4096` is the bare loop that the contract
 //! is measured against: one asset, a struct of arrays, a branch on every random action.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pavlov_envs::{EpisodeMode, environment};
-use pavlov_rl_core::{ActionBatch, BatchEnv, Market, Rng, RngTree, below};
+use pavlov_envs::{ENVIRONMENTS, EnvironmentEntry, EpisodeMode};
+use pavlov_rl_core::{ActionBatch, ActionSpec, BatchEnv, Market, Rng, RngTree, below};
 use pavlov_testkit::synthetic;
 
 #[global_allocator]
@@ -23,13 +23,13 @@ fn market() -> Market {
 }
 
 /// 64 rounds of uniform random choices, drawn before the clock runs.
-fn choices(n: usize) -> Vec<Vec<u32>> {
+fn choices(n: usize, actions: u32) -> Vec<Vec<u32>> {
     let mut rng = RngTree::new(2).stream("actions", 0);
-    (0..PLANS).map(|_| (0..n).map(|_| below(&mut rng, 3)).collect()).collect()
+    (0..PLANS).map(|_| (0..n).map(|_| below(&mut rng, actions)).collect()).collect()
 }
 
-fn bitcoin(n: usize) -> Box<dyn BatchEnv> {
-    let config = environment("bitcoin").expect("registered").parse_text("").expect("the defaults");
+fn batch(entry: &EnvironmentEntry, n: usize) -> Box<dyn BatchEnv> {
+    let config = entry.parse_text("").expect("the defaults");
     let market = Arc::new(market());
     let segment = market.segments[0];
     let copies = config.build(market, segment, EpisodeMode::Sampled).expect("a game");
@@ -37,19 +37,25 @@ fn bitcoin(n: usize) -> Box<dyn BatchEnv> {
 }
 
 fn env_step(c: &mut Criterion) {
-    let mut group = c.benchmark_group("env_step");
-    for n in [1, MANY] {
-        group.throughput(Throughput::Elements(n as u64));
-        group.bench_function(BenchmarkId::new("bitcoin", n), |b| {
-            let mut env = bitcoin(n);
-            let plans: Vec<_> = choices(n).into_iter().map(ActionBatch::Discrete).collect();
-            let mut plans = plans.iter().cycle();
-            b.iter(|| black_box(env.step(plans.next().expect("a cycle"))).rewards[0]);
-        });
+    for entry in ENVIRONMENTS {
+        let mut group = c.benchmark_group(entry.name);
+        for n in [1, MANY] {
+            group.throughput(Throughput::Elements(n as u64));
+            group.bench_function(BenchmarkId::from_parameter(n), |b| {
+                let mut env = batch(entry, n);
+                let ActionSpec::Discrete { names } = &env.spec().action else { panic!("choices are drawn") };
+                let plans: Vec<_> = choices(n, names.len() as u32).into_iter().map(ActionBatch::Discrete).collect();
+                let mut plans = plans.iter().cycle();
+                b.iter(|| black_box(env.step(plans.next().expect("a cycle"))).rewards[0]);
+            });
+        }
+        group.finish();
     }
-    group.bench_function(BenchmarkId::new("prototype_long_short", MANY), |b| {
+    let mut group = c.benchmark_group("prototype_long_short");
+    group.throughput(Throughput::Elements(MANY as u64));
+    group.bench_function(BenchmarkId::from_parameter(MANY), |b| {
         let mut bare = LongShortLoop::new(market().prices.close, MANY);
-        let plans = choices(MANY);
+        let plans = choices(MANY, 3);
         let mut plans = plans.iter().cycle();
         b.iter(|| {
             bare.step(plans.next().expect("a cycle"));

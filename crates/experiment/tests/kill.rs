@@ -6,7 +6,7 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::{CONFIG, experiment, fingerprint, options, with_hooks};
@@ -33,15 +33,19 @@ fn victim() {
     });
 }
 
-/// Lets the victim live for `delay`; whether it ended by itself.
-fn live(place: &Path, delay: Duration) -> bool {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+fn victim_in(place: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "victim", "--nocapture"])
         .env(PLACE, place)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Kills a victim after `delay`; whether it had ended by itself before.
+fn ends_within(place: &Path, delay: Duration) -> bool {
+    let mut child = victim_in(place);
     std::thread::sleep(delay);
     let ended = child.try_wait().unwrap();
     child.kill().ok();
@@ -76,14 +80,17 @@ fn killed_runs_lose_nothing_and_end_with_the_same_bytes() {
     let (mut killed, mut finished) = (0, 0);
     while killed < kills {
         let delay = Duration::from_micros(u64::from(below(&mut rng, span)));
-        let ended = live(place.path(), delay);
+        let ended = ends_within(place.path(), delay);
         nothing_torn(&place.path().join("killed"));
         if !ended {
             killed += 1;
         }
         if ended || killed == kills {
             // Undisturbed from here on.
-            assert!(ended || live(place.path(), Duration::from_micros(u64::from(span) * 20)), "the victim never ends");
+            assert!(
+                ended || victim_in(place.path()).wait().unwrap().success(),
+                "the victim failed after {killed} kills"
+            );
             finished += 1;
             assert_eq!(fingerprint(&place.path().join("killed")), whole, "after {killed} kills, SEED=1");
             std::fs::remove_dir_all(place.path().join("killed")).unwrap();
