@@ -21,8 +21,19 @@ pub struct Baseline {
     pub train: Vec<EpisodeRecord>,
     /// Books on the test span, likewise.
     pub test: Vec<EpisodeRecord>,
-    /// Whether it draws.
-    pub seeded: bool,
+    /// How it decides.
+    pub kind: Kind,
+}
+
+/// How a baseline decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Once, at the first bar.
+    Passive,
+    /// The same at every bar.
+    Constant,
+    /// By drawing; one record a seed.
+    Random,
 }
 
 /// Plays all baselines on both spans.
@@ -38,7 +49,7 @@ pub fn all(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError>
                 summary: format!("takes the action `{name}` at every bar"),
                 train: vec![constant(&*world.train_span, choice as u32)],
                 test: vec![constant(&*world.test_span, choice as u32)],
-                seeded: false,
+                kind: Kind::Constant,
             });
         }
         let n = names.len() as u32;
@@ -48,7 +59,7 @@ pub fn all(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError>
             summary: "draws every action with the same probability, one run a seed".into(),
             train: record(&*world.train_span, 0),
             test: record(&*world.test_span, 1),
-            seeded: true,
+            kind: Kind::Random,
         });
     }
     Ok(baselines)
@@ -63,7 +74,7 @@ fn passive(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError>
         summary: test.summary.into(),
         train: vec![record(world.train, train.ledgers, train.fills)],
         test: vec![record(world.test, test.ledgers, test.fills)],
-        seeded: false,
+        kind: Kind::Passive,
     };
     Ok(pairs.map(baseline).collect())
 }

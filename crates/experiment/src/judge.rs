@@ -11,7 +11,7 @@ use pavlov_rl_core::{Ledger, Market, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
 use serde_json::Value;
 
-use crate::baselines::{self, BENCHMARK, Baseline};
+use crate::baselines::{self, BENCHMARK, Baseline, Kind};
 use crate::episode::{EpisodeRecord, Player, play};
 use crate::error::ExperimentError;
 use crate::plan::Plan;
@@ -95,9 +95,11 @@ fn compare(
         };
         let (test, train) = (each(&baseline.test)?, each(&baseline.train)?);
         let returns = test.iter().map(|t| cumulative_return(&baseline.name, t)).collect::<Result<Vec<_>, _>>()?;
-        let (report, returns) = match baseline.seeded {
-            true => (BaselineReport::seeded(&baseline.summary, &test, &train), BaselineReturns::PerSeed(returns)),
-            false => (
+        let (report, returns) = match baseline.kind {
+            Kind::Random => {
+                (BaselineReport::seeded(&baseline.summary, &test, &train), BaselineReturns::PerSeed(returns))
+            }
+            Kind::Passive | Kind::Constant => (
                 BaselineReport::constant(&baseline.summary, &test[0], &train[0]),
                 BaselineReturns::Constant(returns[0]),
             ),
@@ -133,7 +135,7 @@ const SAME_EXPOSURE: f64 = 0.01;
 /// A sentence for each constant policy that seeds have collapsed to on the test span: whatever actions they take, they
 /// hold the same share of their net worth. A seed is named once.
 fn collapsed(played: &[Played<'_>], baselines: &[Baseline]) -> Vec<String> {
-    let constant: Vec<&Baseline> = baselines.iter().filter(|b| b.name.starts_with("always ")).collect();
+    let constant: Vec<&Baseline> = baselines.iter().filter(|b| b.kind == Kind::Constant).collect();
     let like = |p: &Played<'_>| constant.iter().position(|b| holds_the_same(&p.test, &b.test[0]));
     let found: Vec<Option<usize>> = played.iter().map(like).collect();
     let sentence = |(index, baseline): (usize, &&Baseline)| {

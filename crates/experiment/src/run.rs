@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pavlov_agents::Device;
-use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset};
+use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset, manifests};
 use pavlov_store::{Disk, RunFolder};
 use rayon::prelude::*;
 
@@ -61,7 +61,7 @@ pub fn run(
     let path = options.datasets_dir.join(format!("{}.toml", plan.data.dataset));
     let manifest = match &mut plan.manifest {
         Some(manifest) => manifest,
-        none => none.insert(read_manifest(&path, &options.datasets_dir)?),
+        none => none.insert(read_manifest(&path, options)?),
     };
     let dataset = load(manifest, &path, options, hooks)?;
     let world = world::build(&plan, &dataset)?;
@@ -174,20 +174,14 @@ impl Workplace<'_> {
     }
 }
 
-fn read_manifest(path: &Path, datasets_dir: &Path) -> Result<String, ExperimentError> {
+fn read_manifest(path: &Path, options: &Options) -> Result<String, ExperimentError> {
     if path.exists() {
         return read(path);
     }
-    let stems = std::fs::read_dir(datasets_dir).into_iter().flatten().filter_map(|entry| {
-        let path = entry.ok()?.path();
-        let stem = path.file_stem()?.to_str()?.to_owned();
-        path.extension().is_some_and(|e| e == "toml").then_some(stem)
-    });
-    let mut known: Vec<String> = stems.collect();
-    known.sort();
+    let known = manifests(&options.datasets_dir, &*options.disk).unwrap_or_default();
+    let known: Vec<&str> = known.iter().map(Manifest::name).collect();
     let asked = path.file_stem().unwrap_or_default().to_string_lossy();
-    let hint = suggestion(&asked, &known.iter().map(String::as_str).collect::<Vec<_>>());
-    Err(ExperimentError::UnknownDataset { path: path.to_owned(), hint })
+    Err(ExperimentError::UnknownDataset { path: path.to_owned(), hint: suggestion(&asked, &known) })
 }
 
 fn read(path: &Path) -> Result<String, ExperimentError> {
