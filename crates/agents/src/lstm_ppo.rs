@@ -262,8 +262,9 @@ impl Agent for LstmPpo {
             let mut x = Vec::with_capacity(end.spec.flat_len());
             end.extend_flat(i, &mut x);
             let mut memory = step.memory_after.row(i).to_vec();
-            Ok(actor.step(&x, &mut memory).values[0])
-        })
+            actor.step(&x, &mut memory).values[0]
+        });
+        Ok(())
     }
 
     fn update(&mut self, rng: &mut Rng) -> Result<Option<UpdateStats>, AgentError> {

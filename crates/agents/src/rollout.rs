@@ -63,11 +63,7 @@ impl Rollout {
     }
 
     /// Takes in one step; `end_value` gives the value of the last observation of a truncated episode.
-    pub fn push<Err>(
-        &mut self,
-        step: &Experience<'_>,
-        mut end_value: impl FnMut(usize) -> Result<f32, Err>,
-    ) -> Result<(), Err> {
+    pub fn push(&mut self, step: &Experience<'_>, mut end_value: impl FnMut(usize) -> f32) {
         if self.seen.is_empty() {
             self.memory.copy_from(step.memory_before);
             self.frame = Some(step.after.next.frame.clone());
@@ -81,10 +77,9 @@ impl Rollout {
         self.rewards.extend(step.after.rewards.iter().map(|r| *r as f32));
         self.statuses.extend_from_slice(step.after.statuses);
         for (i, status) in step.after.statuses.iter().enumerate() {
-            self.end_values.push(if *status == Status::Truncated { end_value(i)? } else { 0.0 });
+            self.end_values.push(if *status == Status::Truncated { end_value(i) } else { 0.0 });
         }
         self.after.copy_from(step.after.next);
-        Ok(())
     }
 
     /// Forgets all steps.
