@@ -76,7 +76,7 @@ impl Rollout {
         if self.seen.len() == self.steps {
             self.seen.push(Snapshot::default());
         }
-        self.seen[self.steps].copy_from(step.before.view(&step.after.next.frame, step.after.next.spec));
+        self.seen[self.steps].copy_from(step.before.view(step.after.next.frame, step.after.next.spec));
         self.steps += 1;
         self.actions.extend_from_slice(actions);
         self.log_probs.extend_from_slice(&step.decisions.log_prob);

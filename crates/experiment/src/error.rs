@@ -74,6 +74,16 @@ pub enum ExperimentError {
         /// The cause.
         source: AgentError,
     },
+    /// A loss or gradient was not finite.
+    #[error("seed {seed}: {source}; the weights and the batch are in {}", batch.display())]
+    Diverged {
+        /// Seed of the run.
+        seed: u64,
+        /// The cause.
+        source: AgentError,
+        /// What went into it.
+        batch: PathBuf,
+    },
     /// A file could not be written, or is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -193,6 +193,16 @@ impl<'a> Run<'a> {
         ExperimentError::Agent { seed: self.job.seed, source }
     }
 
+    /// The error of an update; numbers that went wrong are left in the seed's folder to be looked at.
+    fn update_error(&self, source: AgentError) -> ExperimentError {
+        let AgentError::NotFinite { batch, .. } = &source else { return self.agent_error(source) };
+        let path = self.job.folder.not_finite();
+        match pavlov_store::write_atomic(&**self.job.disk, &path, &batch.to_bytes()) {
+            Ok(_) => ExperimentError::Diverged { seed: self.job.seed, source, batch: path },
+            Err(_) => self.agent_error(source),
+        }
+    }
+
     /// Takes up the newest checkpoint that verifies; its hash.
     fn resume(&mut self) -> Result<Option<Hash>, ExperimentError> {
         let latest = self.checkpoints.latest()?;
@@ -295,7 +305,7 @@ impl<'a> Run<'a> {
             observed.map_err(|source| ExperimentError::Agent { seed: self.job.seed, source })?;
             self.progress.env_steps += n as u64;
             let update = self.agent.update(&mut self.progress.update_rng);
-            if let Some(stats) = update.map_err(|e| self.agent_error(e))? {
+            if let Some(stats) = update.map_err(|e| self.update_error(e))? {
                 self.progress.update += 1;
                 self.log(&tally, &stats);
                 return Ok(tally.mean_profit());

@@ -4,6 +4,7 @@ mod common;
 
 use common::{CONFIG, experiment};
 use pavlov_experiment::ExperimentError;
+use pavlov_rl_core::Checkpoint;
 
 /// Runs a config that must fail; its message and exit code.
 fn fails(config: &str) -> (String, u8) {
@@ -92,6 +93,27 @@ fn a_missing_dataset_or_file_has_its_own_exit_code_and_names_the_cure() {
     let (message, code) = fails(&CONFIG.replace("synthetic-hourly", "bitfinex-btcusd-1h"));
     assert!(message.contains("--data-dir"), "{message}");
     assert_eq!(code, 3);
+}
+
+#[test]
+fn a_training_that_diverges_stops_and_leaves_what_went_into_it() {
+    let place = tempfile::tempdir().unwrap();
+    let config = CONFIG.replace("hidden = 8", "hidden = 8\nlearning_rate = 1e30");
+    let error = experiment(place.path(), "diverges", &config, 1).map(drop).expect_err("the run must fail");
+    let message = error.to_string();
+    for seed in 1..=2 {
+        let path = place.path().join(format!("diverges/runs/{seed}/not_finite.safetensors"));
+        assert!(
+            message.contains(&format!("seed {seed}")) && message.contains(&path.display().to_string()),
+            "{message}"
+        );
+        assert!(message.contains("learning diverged"), "{message}");
+        let batch = Checkpoint::from_bytes(&std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(batch.shape("observations").unwrap(), [33, 4, 4]);
+        let columns = ["log_probs", "end_values", "values", "advantages", "targets"];
+        let mut spoilt = columns.iter().flat_map(|name| batch.f32(name, &[32, 4]).unwrap());
+        assert!(spoilt.any(|x| !x.is_finite()), "the batch does not show what went wrong");
+    }
 }
 
 #[test]

@@ -141,6 +141,11 @@ impl SeedFolder {
         self.root.join("fills.parquet")
     }
 
+    /// What went into a loss or gradient that was not finite, `not_finite.safetensors`.
+    pub fn not_finite(&self) -> PathBuf {
+        self.root.join("not_finite.safetensors")
+    }
+
     /// Says that a seed is trained to its end, and with which checkpoint: `done.json`.
     pub fn done(&self) -> PathBuf {
         self.root.join("done.json")
