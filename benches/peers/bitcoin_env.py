@@ -95,11 +95,14 @@ class OneCopy:
         self.profit = profit
         return reward, self.row == self.end or value < self.ruin_below
 
+    def account(self) -> tuple[float, float]:
+        """The account's part of an observation."""
+        return self.cash / CASH_UNIT, self.coins
+
     def observe(self) -> NDArray[np.float32]:
         """A fresh observation `[7]`."""
         observation = self.game.table[self.row].copy()
-        observation[5] = self.cash / CASH_UNIT
-        observation[6] = self.coins
+        observation[5], observation[6] = self.account()
         return observation
 
 
@@ -143,9 +146,15 @@ class ManyCopies:
             self.reset(np.flatnonzero(done))
         return reward, done
 
+    def account(self) -> NDArray[np.float32]:
+        """The account's part of the observations, `[2, N]`."""
+        account = np.empty((2, len(self.row)), np.float32)
+        np.divide(self.cash, CASH_UNIT, out=account[0], casting="same_kind")
+        account[1] = self.coins
+        return account
+
     def observe(self) -> NDArray[np.float32]:
         """Fresh observations `[N, 7]`."""
         observation = self.game.table[self.row]
-        observation[:, 5] = self.cash / CASH_UNIT
-        observation[:, 6] = self.coins
+        observation[:, 5:] = self.account().T
         return observation

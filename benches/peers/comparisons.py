@@ -45,36 +45,36 @@ class Comparison:
 ENV_ROWS, PLANS, LEARN_ROWS, EPISODE = 2_000, 64, 10_000, 500
 
 
-def one_copy(observe: bool) -> Callable[[], Call]:
-    """500 steps of one copy, one after the other."""
+def one_copy(whole: bool) -> Callable[[], Call]:
+    """500 steps of one copy; observations are made whole, or, as ours, a row's index and the account's numbers."""
 
     def prepare() -> Call:
         env = OneCopy(Game.from_bars(random_walk(ENV_ROWS)))
+        see = env.observe if whole else env.account
         actions = np.random.default_rng(2).integers(3, size=EPISODE).tolist()
 
         def steps() -> None:
             for action in actions:
                 if env.step(action)[1]:
                     env.reset()
-                if observe:
-                    env.observe()
+                see()
 
         return steps
 
     return prepare
 
 
-def many_copies(n: int, observe: bool) -> Callable[[], Call]:
-    """One step of `n` copies."""
+def many_copies(n: int, whole: bool) -> Callable[[], Call]:
+    """One step of `n` copies, with observations as in `one_copy`."""
 
     def prepare() -> Call:
         env = ManyCopies(Game.from_bars(random_walk(ENV_ROWS)), n)
+        see = env.observe if whole else env.account
         plans = cycle(np.random.default_rng(2).integers(3, size=(PLANS, n)))
 
         def step() -> None:
             env.step(next(plans))
-            if observe:
-                env.observe()
+            see()
 
         return step
 
@@ -130,8 +130,8 @@ COMPARISONS: tuple[Comparison, ...] = (
         "env steps/s",
         Ours("env_step", "bitcoin/1"),
         (
-            Peer("Python on arrays", one_copy(observe=False), EPISODE),
-            Peer("Python on arrays, observations too", one_copy(observe=True), EPISODE),
+            Peer("Python on arrays", one_copy(whole=False), EPISODE),
+            Peer("Python on arrays, whole observations", one_copy(whole=True), EPISODE),
         ),
     ),
     Comparison(
@@ -139,9 +139,9 @@ COMPARISONS: tuple[Comparison, ...] = (
         "env steps/s",
         Ours("env_step", "bitcoin/4096", 4_096),
         (
-            Peer("NumPy, 64 copies", many_copies(64, observe=False), 64),
-            Peer("NumPy, 4,096 copies", many_copies(4_096, observe=False), 4_096),
-            Peer("NumPy, 4,096 copies, observations too", many_copies(4_096, observe=True), 4_096),
+            Peer("NumPy, 64 copies", many_copies(64, whole=False), 64),
+            Peer("NumPy, 4,096 copies", many_copies(4_096, whole=False), 4_096),
+            Peer("NumPy, 4,096 copies, whole observations", many_copies(4_096, whole=True), 4_096),
         ),
     ),
     ppo_comparison(fc=10, hidden=10),

@@ -29,7 +29,7 @@ from timing import ROOT, Budget, build_benches, time_bench, time_call
 
 FULL = Budget(warm_up=1.0, measure=4.0)
 QUICK = Budget(warm_up=0.1, measure=0.3)
-HEAD = ("", "best", "median", "ours is faster, best", "median")
+HEAD = ("", "best", "median", "time / ours, best", "median")
 NOTES = """\
 Best: the fastest sample of all rounds. Median: the median of the rounds' medians. One thread each, in turn.
 Ours does a little more work in LSTM-PPO: an entropy bonus, a limit of the gradient, normalised advantages."""
@@ -65,7 +65,7 @@ class Result:
     def show(self, seconds: float) -> str:
         """Seconds for one unit of work, in the comparison's unit."""
         number = 1 / seconds if self.comparison.unit.endswith("/s") else 1e3 * seconds
-        return f"{number:,.0f}" if number >= 1_000 else f"{number:.3g}"
+        return f"{float(f'{number:.3g}'):,.0f}" if number >= 1_000 else f"{number:.3g}"
 
     def rows(self) -> list[tuple[str, ...]]:
         """Cells under `HEAD`: ours, then the peers with their ratios."""
@@ -90,7 +90,7 @@ class Result:
 
 
 def ratio(times: float) -> str:
-    return f"{times:,.0f}" if times >= 10 else f"{times:.2g}"
+    return f"{times:,.0f}" if times >= 10 else f"{times:.1f}"
 
 
 def measure(comparison: Comparison, rounds: int, budget: Budget) -> Result:
