@@ -33,6 +33,7 @@ HEAD = ("", "best", "median", "time / ours, best", "median")
 NOTES = """\
 Best: the fastest sample of all rounds. Median: the median of the rounds' medians. One thread each, in turn.
 Ours does a little more work in LSTM-PPO: an entropy bonus, a limit of the gradient, normalised advantages."""
+BUSY = "The machine is busy. That hurts the peers' long calls more than our short ones: no figures to pass on."
 
 
 @dataclass
@@ -176,6 +177,8 @@ def main() -> None:
         print(f"\n{text_table(results[-1])}", flush=True)
     loads = {"load_before": before, "load_after": load()}
     print(f"\n{NOTES}\nLoad average (1, 5, 15 min): {before} before, {loads['load_after']} after.")
+    if os.getloadavg()[0] > (os.cpu_count() or 1):
+        print(BUSY)
     if options.markdown:
         print(f"\n{markdown_table(results)}")
     if options.json:
