@@ -1,0 +1,159 @@
+"""Are the peers correct? Golden files, the two environments against each other, the two learners against each other."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
+from lstm_ppo import AsPublished, Network, OnePass, advantages_of
+from timing import ROOT
+
+GOLDEN = ROOT / "testdata" / "golden"
+SMALL = replace(Game.from_bars(random_walk(300)), sample_len=40)
+
+
+def golden(group: str, pattern: str) -> list[Path]:
+    found = sorted((GOLDEN / group).glob(pattern))
+    assert found, f"no golden files {group}/{pattern}"
+    return found
+
+
+def one_copy_replays_the_golden_games() -> str:
+    """Accounts and rewards to 1e-9, observations to 1e-5, ends exactly."""
+    steps = 0
+    for path in golden("bitcoin", "*.json"):
+        case = json.loads(path.read_text())
+        rules, bars = case["config"], np.array([case["input"][c] for c in "ohlcv"], np.float32).T
+        game = Game.from_bars(
+            bars,
+            cash=rules["initial_balance"],
+            coins=rules["initial_stocks"],
+            commission=rules["commission"],
+            sample_len=rules["end"] - rules["start"],
+        )
+        env = OneCopy(game, seed=0)
+        env.reset(rules["start"])
+        np.testing.assert_allclose(env.observe(), case["reset"]["observation"], rtol=0, atol=1e-5)
+        for step in case["steps"]:
+            reward, done = env.step(step["action"])
+            account = step["account"]
+            np.testing.assert_allclose(
+                [reward, env.cash, env.coins, env.profit],
+                [step["reward"], account["balance"], account["stocks"], step["profit"]],
+                rtol=1e-9,
+                atol=1e-9,
+                err_msg=path.name,
+            )
+            np.testing.assert_allclose(env.observe(), step["observation"], rtol=1e-6, atol=1e-5, err_msg=path.name)
+            assert done == step["done"], path.name
+            steps += 1
+    return f"{steps} golden steps"
+
+
+def many_copies_equal_one_copy() -> str:
+    """Bit for bit, through the ends of episodes: by length, and by ruin in a crashing market where nobody sells."""
+    crashes = replace(SMALL, close=np.where(np.arange(300) % 50 < 48, SMALL.close, 1.0), cash=5.0)
+    episodes = 0
+    for game, choices in ((SMALL, 3), (crashes, 2)):
+        many = ManyCopies(game, 16)
+        singles = [OneCopy(game) for _ in range(16)]
+        for single, row in zip(singles, many.row):
+            single.reset(int(row))
+        for actions in np.random.default_rng(1).integers(choices, size=(200, 16)):
+            rewards, done = many.step(actions)
+            for i, single in enumerate(singles):
+                assert single.step(int(actions[i])) == (rewards[i], done[i])
+                if done[i]:
+                    single.reset(int(many.row[i]))
+                    episodes += 1
+            np.testing.assert_array_equal(many.observe(), [single.observe() for single in singles])
+    assert episodes > 2 * 16 * 200 // SMALL.sample_len, "no episode ended early"
+    return f"2 x 200 steps of 16 copies, {episodes} episodes"
+
+
+def advantages_equal_the_golden_ones() -> str:
+    for path in golden("learning", "gae_01*.json"):
+        case = json.loads(path.read_text())
+        deltas = np.array(case["output"]["delta"], np.float32)
+        np.testing.assert_allclose(advantages_of(deltas), case["output"]["advantage"], rtol=1e-5, err_msg=path.name)
+    return "1e-5"
+
+
+def both_learners(network: Network) -> tuple[AsPublished, OnePass, int]:
+    """Two learners with the same weights, and the steps of an episode that the second has played."""
+    twin = Network(network.fc.out_features, network.lstm.hidden_size)
+    twin.load_state_dict(network.state_dict())
+    careful = OnePass(twin, OneCopy(SMALL), epochs=1)
+    return AsPublished(network, OneCopy(SMALL), epochs=1), careful, careful.play()
+
+
+def one_pass_sees_what_three_passes_see() -> str:
+    """Policy and values to 1e-5; and the cell acted with the probabilities that the pass over the episode gives."""
+    torch.manual_seed(1)
+    published, careful, steps = both_learners(Network(10, 10))
+    observations, start = torch.from_numpy(careful.observations[:steps]), published.network.start()
+    with torch.no_grad():
+        log_probs, values = careful.forward(steps)
+        policy = published.policy(observations, start)[0].squeeze(1)
+        torch.testing.assert_close(log_probs.exp(), policy, rtol=0, atol=1e-5)
+        expected = published.values(observations, start).squeeze(1)
+        torch.testing.assert_close(values[:-1], expected, rtol=0, atol=1e-5)
+    acted = log_probs.numpy()[np.arange(steps), careful.actions[:steps]]
+    np.testing.assert_allclose(careful.log_probs[:steps], acted, rtol=0, atol=1e-5)
+    return "policy and values to 1e-5"
+
+
+def without_memory(network: Network) -> Network:
+    """Cuts the LSTM from its past, so that both learners see the same value one step on."""
+    forget = slice(network.lstm.hidden_size, 2 * network.lstm.hidden_size)
+    with torch.no_grad():
+        network.lstm.weight_hh_l0.zero_()
+        network.lstm.weight_ih_l0[forget] = 0
+        network.lstm.bias_ih_l0[forget] = -50
+    return network
+
+
+def one_epoch_gives_both_the_same_weights() -> str:
+    """From an episode of another policy, so that the clip is at work."""
+    torch.manual_seed(1)
+    published, careful, steps = both_learners(without_memory(Network(10, 10)))
+    careful.log_probs[:steps] += np.random.default_rng(1).uniform(-0.3, 0.3, steps).astype(np.float32)
+    start = published.network.start()
+    played = [
+        (
+            careful.observations[t],
+            int(careful.actions[t]),
+            float(careful.rewards[t]),
+            careful.observations[t + 1],
+            float(np.exp(careful.log_probs[t])),
+            start,
+            t + 1 == steps,
+        )
+        for t in range(steps)
+    ]
+    before = [weight.clone() for weight in published.network.parameters()]
+    published.learn(played)
+    careful.learn(steps)
+    for old, a, b in zip(before, published.network.parameters(), careful.network.parameters()):
+        assert (a - old).abs().max() > 1e-4, "an epoch must move every layer"
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
+    return "gradients to 1e-4, weights to 1e-5"
+
+
+CHECKS = (
+    one_copy_replays_the_golden_games,
+    many_copies_equal_one_copy,
+    advantages_equal_the_golden_ones,
+    one_pass_sees_what_three_passes_see,
+    one_epoch_gives_both_the_same_weights,
+)
+
+
+def run() -> None:
+    """Runs all checks; the first that fails ends the program with its numbers."""
+    for check in CHECKS:
+        print(f"{check.__name__.replace('_', ' ')}: {check()}")

@@ -1,0 +1,158 @@
+"""What is compared. A new peer is a function that prepares its work and returns a call, and a line in `COMPARISONS`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle
+
+import numpy as np
+import torch
+
+from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
+from lstm_ppo import AsPublished, Network, OnePass
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A criterion bench of this workspace, and how many units of work one iteration of it is."""
+
+    bench: str
+    id: str
+    work: int = 1
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A name, a function that prepares the work anew for each round, and how many units of work one call of it is."""
+
+    name: str
+    prepare: Callable[[], Call]
+    work: int = 1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Ours and its peers, doing the same work. `unit` is `.../s` for a rate, or `ms` for the time of one unit."""
+
+    title: str
+    unit: str
+    ours: Ours
+    peers: tuple[Peer, ...]
+
+
+# The sizes of the workspace's own benches: rows of the market, plans of random actions, steps of an episode.
+ENV_ROWS, PLANS, LEARN_ROWS, EPISODE = 2_000, 64, 10_000, 500
+
+
+def one_copy(whole: bool) -> Callable[[], Call]:
+    """500 steps of one copy; observations are made whole, or, as ours, a row's index and the account's numbers."""
+
+    def prepare() -> Call:
+        env = OneCopy(Game.from_bars(random_walk(ENV_ROWS)))
+        see = env.observe if whole else env.account
+        actions = np.random.default_rng(2).integers(3, size=EPISODE).tolist()
+
+        def steps() -> None:
+            for action in actions:
+                if env.step(action)[1]:
+                    env.reset()
+                see()
+
+        return steps
+
+    return prepare
+
+
+def many_copies(n: int, whole: bool) -> Callable[[], Call]:
+    """One step of `n` copies, with observations as in `one_copy`."""
+
+    def prepare() -> Call:
+        env = ManyCopies(Game.from_bars(random_walk(ENV_ROWS)), n)
+        see = env.observe if whole else env.account
+        plans = cycle(np.random.default_rng(2).integers(3, size=(PLANS, n)))
+
+        def step() -> None:
+            env.step(next(plans))
+            see()
+
+        return step
+
+    return prepare
+
+
+def ppo(agent: type[AsPublished] | type[OnePass], fc: int, hidden: int) -> Callable[[], Call]:
+    """One episode of one copy and the update from it."""
+
+    def prepare() -> Call:
+        torch.manual_seed(1)
+        env = OneCopy(Game.from_bars(random_walk(LEARN_ROWS)))
+        return agent(Network(fc, hidden), env).episode
+
+    return prepare
+
+
+def lstm(onednn: bool) -> Callable[[], Call]:
+    """Forward and backward of the mean square of `h`: 64 inputs, 32 units, 500 steps, batch 1, no gradient of `x`."""
+
+    def prepare() -> Call:
+        torch.manual_seed(1)
+        layer = torch.nn.LSTM(64, 32)
+        x = 2 * torch.rand(EPISODE, 1, 64) - 1
+        state = (torch.zeros(1, 1, 32), torch.zeros(1, 1, 32))
+
+        def learn() -> None:
+            with torch.backends.mkldnn.flags(enabled=onednn):
+                layer.zero_grad()
+                layer(x, state)[0].square().mean().backward()
+
+        return learn
+
+    return prepare
+
+
+def ppo_comparison(fc: int, hidden: int) -> Comparison:
+    """The whole training loop: acting, stepping, learning."""
+    return Comparison(
+        f"LSTM-PPO, fc {fc}, LSTM {hidden}, one environment, 500 steps an update",
+        "env steps/s",
+        Ours("ppo_update", f"ppo_update/whole/1x500/fc{fc}-lstm{hidden}", EPISODE),
+        (
+            Peer("PyTorch, as published", ppo(AsPublished, fc, hidden), EPISODE),
+            Peer("PyTorch, one pass", ppo(OnePass, fc, hidden), EPISODE),
+        ),
+    )
+
+
+COMPARISONS: tuple[Comparison, ...] = (
+    Comparison(
+        "Bitcoin environment, one copy",
+        "env steps/s",
+        Ours("env_step", "bitcoin/1"),
+        (
+            Peer("Python on arrays", one_copy(whole=False), EPISODE),
+            Peer("Python on arrays, whole observations", one_copy(whole=True), EPISODE),
+        ),
+    ),
+    Comparison(
+        "Bitcoin environment, many copies (ours: 4,096)",
+        "env steps/s",
+        Ours("env_step", "bitcoin/4096", 4_096),
+        (
+            Peer("NumPy, 64 copies", many_copies(64, whole=False), 64),
+            Peer("NumPy, 4,096 copies", many_copies(4_096, whole=False), 4_096),
+            Peer("NumPy, 4,096 copies, whole observations", many_copies(4_096, whole=True), 4_096),
+        ),
+    ),
+    ppo_comparison(fc=10, hidden=10),
+    ppo_comparison(fc=64, hidden=32),
+    Comparison(
+        "LSTM 64 -> 32, 500 steps, batch 1, forward and backward",
+        "ms",
+        Ours("lstm", "lstm_sequence/fused/500x1x64x32"),
+        (
+            Peer("PyTorch, oneDNN", lstm(onednn=True)),
+            Peer("PyTorch, without oneDNN", lstm(onednn=False)),
+        ),
+    ),
+)
