@@ -241,7 +241,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Makes everything up to the last update durable: first the log, then the checkpoint that names its length.
+    /// Makes everything up to the last update durable: first the log, then the checkpoint that names its length. What
+    /// lies before a checkpoint is not tracked again, so that is written before.
     fn save(&mut self) -> Result<Hash, ExperimentError> {
         self.tracking.write();
         let on_disk = self.progress.log_len;
