@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use pavlov_experiment::Event;
 
-/// Seconds since this call.
+/// Seconds since 1970-01-01 UTC, steady from this call on also when somebody sets the machine's clock.
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn clock() -> impl Fn() -> f64 + Sync {
-    let start = std::time::Instant::now();
-    move || start.elapsed().as_secs_f64()
+    let today = SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64());
+    let start = Instant::now();
+    move || today + start.elapsed().as_secs_f64()
 }
 
 /// A line on the error stream.

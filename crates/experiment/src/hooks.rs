@@ -47,7 +47,7 @@ pub enum Event<'a> {
 
 /// What a run receives from outside.
 pub struct Hooks<'a> {
-    /// Seconds since some fixed moment; shown and written to `timing.json` only.
+    /// Seconds since 1970-01-01 UTC; shown, and written to `timing.json` and TensorBoard's event files only.
     pub clock: &'a (dyn Fn() -> f64 + Sync),
     /// Takes events, from several threads.
     pub progress: &'a (dyn Fn(Event<'_>) + Sync),

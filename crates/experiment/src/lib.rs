@@ -26,6 +26,7 @@ pub mod run;
 mod source;
 mod tables;
 mod timing;
+mod tracking;
 mod train;
 mod world;
 

@@ -1,4 +1,4 @@
-//! `timing.json`: the only place for clocks and the machine.
+//! `timing.json`: how long a run took, and the machine. No other file but TensorBoard's event files knows a clock.
 
 use serde::{Deserialize, Serialize};
 

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use crate::error::ExperimentError;
 use crate::hooks::{Event, Hooks};
 use crate::plan::Plan;
+use crate::tracking::Tracking;
 use crate::world::World;
 
 /// What a finished training leaves behind.
@@ -156,6 +157,7 @@ struct Run<'a> {
     progress: Progress,
     /// The metrics log, also what is not on the disk yet.
     log: Vec<u8>,
+    tracking: Tracking<'a>,
 }
 
 impl<'a> Run<'a> {
@@ -181,6 +183,7 @@ impl<'a> Run<'a> {
             env: world.training.batch(0..num_envs as u64, &rng),
             progress,
             log: Vec::new(),
+            tracking: Tracking::new(job, 0, 0, &[]),
         })
     }
 
@@ -228,6 +231,7 @@ impl<'a> Run<'a> {
             return Err(ExperimentError::checkpoint(seed, reason));
         }
         self.log = self.read_log()?;
+        self.tracking = Tracking::new(self.job, self.progress.update, self.progress.env_steps, &self.log);
         self.env.restore(checkpoint.bytes("env").map_err(decode)?).map_err(|e| ExperimentError::checkpoint(seed, e))?;
         self.agent.restore(&checkpoint).map_err(|e| self.agent_error(e))?;
         Ok(Some(stored.hash))
@@ -247,8 +251,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Makes everything up to the last update durable: first the log, then the checkpoint that names its length.
+    /// Makes everything up to the last update durable: first the log, then the checkpoint that names its length. What
+    /// lies before a checkpoint is not tracked again, so that is written before.
     fn save(&mut self) -> Result<Hash, ExperimentError> {
+        self.tracking.write();
         let on_disk = self.progress.log_len;
         pavlov_store::append_durable(
             &**self.job.disk,
@@ -323,6 +329,7 @@ impl<'a> Run<'a> {
         let share = tally.actions.iter().map(|n| *n as f64 / total).collect::<Vec<_>>();
         line.insert("action_share".into(), json!(share));
         line.extend(stats.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+        self.tracking.add(&line, self.progress.update, self.progress.env_steps);
         self.log.extend_from_slice(Value::Object(line).to_string().as_bytes());
         self.log.push(b'\n');
     }

@@ -7,10 +7,11 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
-use common::{CONFIG, options, with_hooks};
-use pavlov_experiment::{ExperimentError, Options, report::Report, run};
+use common::{CONFIG, options};
+use pavlov_experiment::{Event, ExperimentError, Hooks, Options, report::Report, run};
 use pavlov_store::{Disk, Hash, OsDisk, StoreError};
 use pavlov_testkit::{Fault, PowerLoss, SimDisk};
 
@@ -49,12 +50,25 @@ impl Place {
 
     /// Begins the run, or goes on with it if its plan is there: what a user would type.
     fn go(&self, disk: &Arc<SimDisk>) -> Result<Report, ExperimentError> {
+        self.go_noting(disk).0
+    }
+
+    /// The same; also what the user is told.
+    fn go_noting(&self, disk: &Arc<SimDisk>) -> (Result<Report, ExperimentError>, Vec<String>) {
         let options = self.options(disk);
         let begun = disk.files().contains(&out().join("plan.toml"));
-        with_hooks(|hooks| match begun {
-            true => run::resume(&out(), &options, hooks),
-            false => run::run(&self.config, &[], &out(), &options, hooks),
-        })
+        let notes = Mutex::new(Vec::new());
+        let progress = |event: Event<'_>| {
+            if let Event::Note(note) = event {
+                notes.lock().unwrap().push(note.to_owned());
+            }
+        };
+        let hooks = Hooks { clock: &|| 0.0, progress: &progress, stop: &AtomicBool::new(false) };
+        let result = match begun {
+            true => run::resume(&out(), &options, &hooks),
+            false => run::run(&self.config, &[], &out(), &options, &hooks),
+        };
+        (result, notes.into_inner().unwrap())
     }
 }
 
@@ -62,11 +76,12 @@ fn out() -> PathBuf {
     "/runs/small".into()
 }
 
-/// What a finished run leaves, without clocks, older checkpoints and the lock.
+/// What a finished run leaves, without clocks (TensorBoard's event files among them), older checkpoints and the lock.
 fn content(disk: &SimDisk) -> BTreeMap<PathBuf, Hash> {
     let files = disk.files().into_iter().filter(|file| {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        file.starts_with(out()) && name != "timing.json" && name != ".lock" && !name.starts_with("00000001.")
+        let clocked = name == "timing.json" || name.starts_with("events.out.tfevents.");
+        file.starts_with(out()) && !clocked && name != ".lock" && !name.starts_with("00000001.")
     });
     files.map(|file| (file.clone(), Hash::of(&disk.read(&file).unwrap()))).collect()
 }
@@ -106,16 +121,23 @@ fn power_loss_after_every_disk_call_of_a_run_is_survived() {
 fn a_disk_error_at_every_call_is_a_clear_error_and_the_run_goes_on_afterwards() {
     let place = Place::new();
     let (whole, calls) = undisturbed(&place);
-    let mut surfaced = 0;
+    let (mut surfaced, mut untracked) = (0, 0);
     for call in 1..=calls {
         for fault in Fault::ALL {
             let disk = Arc::new(SimDisk::new());
             disk.fail_call(call, fault);
             let replay = format!("PROMISE=R19 call {call} of {calls}, {fault:?}");
-            // A cache that cannot be written is a note; everything else stops the run with the file's name.
-            if let Err(error) = place.go(&disk) {
+            // A cache or an event file that cannot be written is a note; everything else stops the run with the
+            // file's name.
+            let (result, notes) = place.go_noting(&disk);
+            if let Err(error) = &result {
                 surfaced += 1;
-                assert!(names_a_file(&error), "{replay}: {error}");
+                assert!(names_a_file(error), "{replay}: {error}");
+            }
+            let tracking: Vec<_> = notes.iter().filter(|note| note.contains("without TensorBoard events")).collect();
+            if !tracking.is_empty() {
+                untracked += 1;
+                assert!(result.is_ok() && tracking.len() == 1, "{replay}: {tracking:?}");
             }
             place.go(&disk).unwrap_or_else(|e| panic!("{replay}, second start: {e}"));
             assert_eq!(content(&disk), whole, "{replay}");
@@ -123,6 +145,8 @@ fn a_disk_error_at_every_call_is_a_clear_error_and_the_run_goes_on_afterwards() 
         }
     }
     println!("R19: {} faults, {surfaced} surfaced as errors, 0 violations", 3 * calls);
+    // The list of the folder and a write before each of the two checkpoints.
+    assert_eq!(untracked, 3 * 3, "faults that ended the tracking alone");
     assert!(surfaced > calls, "only {surfaced} of {} faults surfaced", 3 * calls);
 }
 

@@ -126,6 +126,11 @@ impl SeedFolder {
         self.root.join("metrics.jsonl")
     }
 
+    /// A TensorBoard event file, `events.out.tfevents.<number>`; names sort by number up to 99,999.
+    pub fn events(&self, number: u32) -> PathBuf {
+        self.root.join(format!("events.out.tfevents.{number:05}"))
+    }
+
     /// The folder of checkpoints, `checkpoints/`.
     pub fn checkpoints(&self) -> PathBuf {
         self.root.join(CHECKPOINTS)

@@ -9,7 +9,7 @@ use serde_json::Value;
 const MAX_LINES: usize = 600;
 
 /// What each crate may use of ours, and nothing else (docs/architecture.md). `testkit` is for tests and benches only.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("pavlov-agents", &["pavlov-rl-core"]),
     ("pavlov-benches", &[]),
     ("pavlov-envs", &["pavlov-rl-core"]),
@@ -24,12 +24,14 @@ const EDGES: [(&str, &[&str]); 11] = [
             "pavlov-market-data",
             "pavlov-rl-core",
             "pavlov-store",
+            "pavlov-tensorboard",
         ],
     ),
     ("pavlov-features", &["pavlov-market-data", "pavlov-rl-core"]),
     ("pavlov-market-data", &["pavlov-store"]),
     ("pavlov-rl-core", &[]),
     ("pavlov-store", &[]),
+    ("pavlov-tensorboard", &[]),
     ("pavlov-testkit", &["pavlov-rl-core", "pavlov-store"]),
     ("xtask", &["pavlov-experiment"]),
 ];
