@@ -36,7 +36,8 @@ impl Chart {
     fn legend(&self) -> String {
         let mut labels: Vec<&str> = Vec::new();
         let mut items = String::new();
-        let bands = self.panels.iter().flat_map(|p| &p.bands).map(|b| (b.label.as_deref(), b.class.as_str(), "band"));
+        let bands =
+            self.panels.iter().flat_map(|p| &p.bands).map(|b| (Some(b.label.as_str()), b.class.as_str(), "band"));
         // The last line of a panel is drawn on top: it is the one that the panel is about.
         let lines =
             self.panels.iter().flat_map(|p| p.lines.iter().rev().take(1).chain(p.lines.iter().rev().skip(1).rev()));
@@ -100,14 +101,14 @@ mod tests {
     fn panels_share_the_horizontal_axis_and_the_legend() {
         let (mut long, short) =
             (panel(vec![0.0, 1.0, 2.0, 3.0, 4.0], Scale::Linear), panel(vec![7.0, 9.0], Scale::Linear));
-        let band = |label: Option<&str>| Band {
-            label: label.map(str::to_owned),
+        let band = |label: &str| Band {
+            label: label.into(),
             class: "c0".into(),
             xs: vec![0.0, 4.0],
             low: vec![1.0, 1.0],
             high: vec![2.0, 2.0],
         };
-        long.bands = vec![band(Some("range")), band(None)];
+        long.bands = vec![band("range"), band("range")];
         let html = chart(vec![long, short]).render().unwrap();
         // The second of two steps ends where the second of five does.
         assert!(html.contains("d=\"M0 9630L2500 370\""), "{html}");

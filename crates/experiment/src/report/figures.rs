@@ -3,7 +3,7 @@
 use super::chart::Chart;
 use super::curves::{Curves, SpanCurves};
 use super::format::escape;
-use super::panel::{Band, Line, NamedSpan, Panel, Scale, XAxis};
+use super::panel::{Line, NamedSpan, Panel, Scale, XAxis};
 use super::span_figures::SpanFigures;
 use super::ticks::day_of;
 use super::training_figures::{actions, profits};
@@ -66,25 +66,6 @@ fn price(curves: &Curves, money: &str, asset: &str) -> Option<Chart> {
     let panel = Panel { spans, lines: vec![line], ..Panel::new(&label, Scale::Linear, 260) };
     let title = "Price on the training and the test span".to_owned();
     Some(Chart { title, caption, x: XAxis::Time, panels: vec![panel] })
-}
-
-impl Panel {
-    /// The mean over the seeds on top, their range below everything; a range without a name is not in the legend.
-    pub(super) fn add_seeds(&mut self, (mean, range): (&str, Option<&str>), class: &str, xs: &[f64], seeds: &[&[f64]]) {
-        let across = |t: usize| seeds.iter().filter_map(move |seed| seed.get(t)).copied();
-        let mean_at = |t: usize| across(t).sum::<f64>() / across(t).count() as f64;
-        let ys = (0..xs.len()).map(mean_at).collect();
-        self.lines.push(line(mean, &format!("{class} agent"), xs, ys));
-        if seeds.len() > 1 {
-            self.bands.push(Band {
-                label: range.map(str::to_owned),
-                class: class.to_owned(),
-                xs: xs.to_vec(),
-                low: (0..xs.len()).map(|t| across(t).fold(f64::INFINITY, f64::min)).collect(),
-                high: (0..xs.len()).map(|t| across(t).fold(f64::NEG_INFINITY, f64::max)).collect(),
-            });
-        }
-    }
 }
 
 pub(super) fn line(label: &str, class: &str, xs: &[f64], ys: Vec<f64>) -> Line {

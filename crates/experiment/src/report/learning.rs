@@ -13,7 +13,7 @@ pub(super) struct Learning {
     pub(super) seeds: Vec<(Vec<f64>, Vec<f64>)>,
     /// Environment steps at which every seed has begun and none has ended, rising, `[G]`.
     pub(super) grid: Vec<f64>,
-    /// The seeds' latest moving averages there, `[S][G]`.
+    /// The seeds' moving averages there, `[S][G]`.
     pub(super) on_grid: Vec<Vec<f64>>,
     /// The number itself, of all seeds by environment steps.
     pub(super) points: Vec<(f64, f64)>,
@@ -32,7 +32,7 @@ impl Learning {
             curves.iter().flat_map(|c| steps(c).into_iter().zip(of(c).iter().copied())).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         let grid = common_grid(&seeds);
-        let on_grid = seeds.iter().map(|seed| grid.iter().map(|&at| latest(seed, at)).collect()).collect();
+        let on_grid = seeds.iter().map(|seed| grid.iter().map(|&at| on_line(seed, at)).collect()).collect();
         Some(Self { window, seeds, grid, on_grid, points })
     }
 
@@ -72,8 +72,11 @@ fn common_grid(seeds: &[(Vec<f64>, Vec<f64>)]) -> Vec<f64> {
     (0..GRID).map(|i| from + (to - from) * i as f64 / (GRID - 1) as f64).collect()
 }
 
-fn latest((steps, values): &(Vec<f64>, Vec<f64>), at: f64) -> f64 {
-    values[steps.partition_point(|s| *s <= at).clamp(1, values.len()) - 1]
+/// The value of a line at a place that it reaches: on the straight between the points around it.
+fn on_line((xs, ys): &(Vec<f64>, Vec<f64>), at: f64) -> f64 {
+    let right = xs.partition_point(|x| *x < at).clamp(1, xs.len() - 1);
+    let (x0, x1, y0, y1) = (xs[right - 1], xs[right], ys[right - 1], ys[right]);
+    y0 + (y1 - y0) * (at - x0) / (x1 - x0)
 }
 
 #[cfg(test)]
@@ -96,8 +99,8 @@ mod tests {
         let learning = Learning::new(&curves, profit).unwrap();
         let ends = |values: &[f64]| (values[0], values[GRID - 1]);
         assert_eq!((learning.window, ends(&learning.grid)), (1, (150.0, 300.0)));
-        assert_eq!([ends(&learning.on_grid[0]), ends(&learning.on_grid[1])], [(1.0, 3.0), (5.0, 5.0)]);
-        assert_eq!(ends(&learning.mean()), (3.0, 4.0));
+        assert_eq!([ends(&learning.on_grid[0]), ends(&learning.on_grid[1])], [(1.5, 3.0), (5.0, 6.5)]);
+        assert_eq!(ends(&learning.mean()), (3.25, 4.75));
         assert_eq!(learning.points.iter().map(|e| e.1).collect::<Vec<_>>(), [1.0, 5.0, 2.0, 3.0, 7.0]);
     }
 

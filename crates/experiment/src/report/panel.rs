@@ -52,9 +52,9 @@ pub(super) struct Line {
     pub(super) ys: Vec<f64>,
 }
 
-/// The area between two lines; without a label it is not in the legend.
+/// The area between two lines.
 pub(super) struct Band {
-    pub(super) label: Option<String>,
+    pub(super) label: String,
     pub(super) class: String,
     pub(super) xs: Vec<f64>,
     pub(super) low: Vec<f64>,

@@ -7,7 +7,7 @@ use super::chart::Chart;
 use super::curves::{AgentCurve, SpanCurves};
 use super::figures::{line, period, stamps};
 use super::format::{grouped, plus, typographic};
-use super::panel::{Line, Panel, Scale, XAxis};
+use super::panel::{Band, Line, Panel, Scale, XAxis};
 use super::profit::{absolute_profit, relative_profit};
 use super::table::ordered_baselines;
 use super::{ProfitSummary, Report};
@@ -106,9 +106,22 @@ impl SpanFigures<'_> {
         Chart { title, caption, x: XAxis::Time, panels }
     }
 
+    /// The agent's mean over the seeds on top, the range of the seeds below everything.
     fn add_agent(&self, panel: &mut Panel, seeds: &[&[f64]]) {
-        let mean = if seeds.len() == 1 { "agent" } else { "agent, mean" };
-        panel.add_seeds((mean, Some("agent, range of the seeds")), "c0", &stamps(&self.curves.times), seeds);
+        let xs = stamps(&self.curves.times);
+        let across = |t: usize| seeds.iter().filter_map(move |seed| seed.get(t)).copied();
+        let mean = |t: usize| across(t).sum::<f64>() / across(t).count() as f64;
+        let label = if seeds.len() == 1 { "agent" } else { "agent, mean" };
+        panel.lines.push(line(label, "c0 agent", &xs, (0..xs.len()).map(mean).collect()));
+        if seeds.len() > 1 {
+            panel.bands.push(Band {
+                label: "agent, range of the seeds".into(),
+                class: "c0".into(),
+                low: (0..xs.len()).map(|t| across(t).fold(f64::INFINITY, f64::min)).collect(),
+                high: (0..xs.len()).map(|t| across(t).fold(f64::NEG_INFINITY, f64::max)).collect(),
+                xs,
+            });
+        }
     }
 
     /// The lines of some baselines, in the colours and the order of their places in the table.

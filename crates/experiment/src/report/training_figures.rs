@@ -19,7 +19,7 @@ pub(super) fn profits(report: &Report, curves: &[LearningCurve]) -> Option<Chart
     let money = &report.subject.money;
     let mut panel = Panel::new(&format!("{money} per episode, by environment steps"), Scale::Linear, 260).with_zero();
     panel.bands = vec![Band {
-        label: Some(if single { "range of the episodes" } else { "range of the updates" }.into()),
+        label: if single { "range of the episodes" } else { "range of the updates" }.into(),
         class: "ink".into(),
         xs: spread.iter().map(|p| p.0).collect(),
         low: spread.iter().map(|p| p.1).collect(),
@@ -49,19 +49,28 @@ pub(super) fn actions(report: &Report, curves: &Curves) -> Option<Chart> {
     let first = learnt.first()?;
     let mut panel = Panel::new("actions per episode, by environment steps", Scale::Linear, 260).with_zero();
     let places = ordered_baselines(report);
+    let class = |action: usize| {
+        let always = format!("always {}", curves.actions[action]);
+        baseline_class(places.iter().position(|(name, _)| *name == always).unwrap_or(action))
+    };
+    let several = first.seeds.len() > 1;
+    let each = learnt.iter().enumerate().filter(|_| several).flat_map(|(action, learning)| {
+        let class = format!("{} thin", class(action));
+        let seed =
+            move |ys: &Vec<f64>| Line { label: None, class: class.clone(), xs: learning.grid.clone(), ys: ys.clone() };
+        learning.on_grid.iter().map(seed)
+    });
     // The first action comes last, since a legend begins with the last line.
-    for action in (1..learnt.len()).chain([0]) {
-        let (name, learning) = (&curves.actions[action], &learnt[action]);
-        let always = format!("always {name}");
-        let place = places.iter().position(|(baseline, _)| *baseline == always).unwrap_or(action);
-        let seeds: Vec<&[f64]> = learning.on_grid.iter().map(Vec::as_slice).collect();
-        panel.add_seeds((name, None), &baseline_class(place), &learning.grid, &seeds);
-    }
+    let means = (1..learnt.len()).chain([0]).map(|action| {
+        let learning = &learnt[action];
+        line(&curves.actions[action], &format!("{} agent", class(action)), &learning.grid, learning.mean())
+    });
+    panel.lines = each.chain(means).collect();
     let caption = format!(
         "How often a training episode took each action, also where the order was too small to fill. Moving averages \
          over {}{}.",
         episodes(first.window),
-        if first.seeds.len() > 1 { ": mean of the seeds, and shaded their range" } else { "" }
+        if several { format!(": thin each seed, thick the mean of {}", first.seeds.len()) } else { String::new() }
     );
     Some(Chart { title: "Actions per episode over training".into(), caption, x: XAxis::Steps, panels: vec![panel] })
 }
