@@ -10,6 +10,8 @@ use crate::world::World;
 
 /// The baseline that the verdict is about.
 pub const BENCHMARK: &str = "buy & hold";
+/// The baseline that relative profits are measured against: the initial account, kept as it is.
+pub const INITIAL_ACCOUNT: &str = "initial account";
 
 /// A policy without learning and its books on both spans.
 pub struct Baseline {

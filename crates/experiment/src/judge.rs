@@ -7,17 +7,17 @@ use pavlov_envs::BatchFactory;
 use pavlov_evaluation::{
     self as evaluation, BaselineReturns, Episode, EquityCurve, TestSpan, TradeRecord, Verdict, evaluate,
 };
-use pavlov_rl_core::{Ledger, Market, RngTree, Segment};
+use pavlov_rl_core::{ActionSpec, Ledger, Market, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
-use serde_json::Value;
+use serde::Deserialize;
 
-use crate::baselines::{self, BENCHMARK, Baseline, Kind};
+use crate::baselines::{self, BENCHMARK, Baseline, INITIAL_ACCOUNT, Kind};
 use crate::episode::{EpisodeRecord, Player, play};
 use crate::error::ExperimentError;
 use crate::plan::Plan;
 use crate::report::{
-    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, Report, RunReport, SpanCurves,
-    Subject, render_html,
+    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, PriceCurve, Profit, Report, RunReport,
+    SpanCurves, Subject, render_html,
 };
 use crate::tables;
 use crate::train::Trained;
@@ -43,8 +43,13 @@ pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]
         write_tables(disk, &folder.seed(seed.trained.seed), world, seed)?;
     }
     let curves = Curves {
+        price: price_curve(world),
         train: span_curves(&world.market, &played, &baselines, |p| &p.train, |b| &b.train),
         test: span_curves(&world.market, &played, &baselines, |p| &p.test, |b| &b.test),
+        actions: match &world.training.spec().action {
+            ActionSpec::Discrete { names } => names.iter().map(|name| (*name).to_owned()).collect(),
+            ActionSpec::Continuous { .. } => Vec::new(),
+        },
         learning: trained.iter().map(learning).collect::<Result<_, _>>()?,
     };
     let html = render_html(&report, &curves, &plan.to_toml().to_string(), &world.data_notes);
@@ -80,12 +85,18 @@ fn compare(
     let measure = |what: &str, record: &EpisodeRecord| measure(plan, &world.market, what, record);
     let mut runs = Vec::new();
     let mut agent_returns = Vec::new();
+    let initial = baselines.iter().find(|baseline| baseline.name == INITIAL_ACCOUNT);
     for Played { trained, train, test } in played {
         let what = format!("seed {}", trained.seed);
+        let profits = [
+            Profit::of(&net_worths(test), initial.map(|b| net_worths(&b.test[0])).as_deref()),
+            Profit::of(&net_worths(train), initial.map(|b| net_worths(&b.train[0])).as_deref()),
+        ];
         let (test, train) = (measure(&what, test)?, measure(&what, train)?);
         agent_returns.push(cumulative_return(&what, &test)?);
         let checkpoint = trained.checkpoint.to_string();
-        runs.push(RunReport::new(trained.seed, trained.env_steps, trained.updates, checkpoint, &test, &train));
+        let (test, train) = ((&test, profits[0]), (&train, profits[1]));
+        runs.push(RunReport::new(trained.seed, trained.env_steps, trained.updates, checkpoint, test, train));
     }
     let mut reports = std::collections::BTreeMap::new();
     let mut compared = Vec::new();
@@ -202,6 +213,15 @@ fn write_tables(
     Ok(())
 }
 
+fn net_worths(record: &EpisodeRecord) -> Vec<f64> {
+    record.ledgers.iter().map(Ledger::net_worth).collect()
+}
+
+fn price_curve(world: &World) -> PriceCurve {
+    let rows = world.train.first as usize..world.test.end as usize;
+    PriceCurve { times: world.market.times[rows.clone()].to_vec(), close: world.market.prices.close[rows].to_vec() }
+}
+
 fn span_curves<'a>(
     market: &Market,
     played: &'a [Played<'_>],
@@ -209,7 +229,6 @@ fn span_curves<'a>(
     of_agent: impl Fn(&'a Played<'_>) -> &'a EpisodeRecord,
     of_baseline: impl Fn(&'a Baseline) -> &'a Vec<EpisodeRecord>,
 ) -> SpanCurves {
-    let net_worth = |record: &EpisodeRecord| record.ledgers.iter().map(|l| l.net_worth()).collect::<Vec<_>>();
     let rows = of_baseline(&baselines[0])[0].rows.iter().map(|row| *row as usize);
     let agents = played.iter().map(|p| {
         let record = of_agent(p);
@@ -218,10 +237,10 @@ fn span_curves<'a>(
             .iter()
             .zip(&record.ledgers)
             .map(|(row, l)| l.holdings_value / market.prices.close[*row as usize]);
-        AgentCurve { seed: p.trained.seed, net_worth: net_worth(record), position: held.collect() }
+        AgentCurve { seed: p.trained.seed, net_worth: net_worths(record), position: held.collect() }
     });
     let means = baselines.iter().map(|b| {
-        let curves: Vec<_> = of_baseline(b).iter().map(net_worth).collect();
+        let curves: Vec<_> = of_baseline(b).iter().map(net_worths).collect();
         BaselineCurve { name: b.name.clone(), net_worth: mean(&curves) }
     });
     SpanCurves {
@@ -242,13 +261,24 @@ fn mean(curves: &[Vec<f64>]) -> Vec<f64> {
 fn learning(trained: &Trained) -> Result<LearningCurve, ExperimentError> {
     let mut curve = LearningCurve { seed: trained.seed, ..LearningCurve::default() };
     for line in trained.log.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-        let line: Value = serde_json::from_slice(line).map_err(|e| {
-            ExperimentError::checkpoint(trained.seed, format!("a line of its metrics log is no JSON: {e}"))
+        let line: Logged = serde_json::from_slice(line).map_err(|e| {
+            ExperimentError::checkpoint(trained.seed, format!("a line of its metrics log cannot be read: {e}"))
         })?;
-        if let (Some(steps), Some(profit)) = (line["env_steps"].as_u64(), line["episode_profit"].as_f64()) {
-            curve.env_steps.push(steps);
-            curve.episode_profit.push(profit);
-        }
+        let (Some(profit), Some(actions)) = (line.episode_profit, line.episode_actions) else { continue };
+        curve.env_steps.push(line.env_steps);
+        curve.episodes.push(line.episodes);
+        curve.episode_profit.push(profit);
+        curve.episode_actions.resize(actions.len(), Vec::new());
+        curve.episode_actions.iter_mut().zip(actions).for_each(|(column, count)| column.push(count));
     }
     Ok(curve)
+}
+
+/// What the report takes from a line of a metrics log; the means are `None` where no episode ended.
+#[derive(Deserialize)]
+struct Logged {
+    env_steps: u64,
+    episodes: u64,
+    episode_profit: Option<f64>,
+    episode_actions: Option<Vec<f64>>,
 }

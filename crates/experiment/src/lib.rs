@@ -25,6 +25,7 @@ pub mod report;
 pub mod run;
 mod source;
 mod tables;
+mod tally;
 mod timing;
 mod tracking;
 mod train;

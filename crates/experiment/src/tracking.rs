@@ -156,7 +156,6 @@ impl Means {
     }
 
     fn add(&mut self, line: &Map<String, Value>) {
-        // The log leaves out the actions behind the last one taken.
         let share = |action: usize| line.get("action_share").and_then(|shares| shares.get(action)?.as_f64());
         let actions = self.actions.iter().enumerate();
         let shares = actions.map(|(i, name)| (format!("actions/{name}"), share(i).unwrap_or(0.0)));

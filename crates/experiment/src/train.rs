@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use pavlov_agents::{Agent, AgentContext, AgentError, Device};
 use pavlov_features::FittedScaler;
 use pavlov_rl_core::{
-    ActMode, ActionBatch, BatchEnv, Checkpoint, CheckpointError, Decisions, Experience, Memory, Outcomes, Rng, RngTree,
-    Snapshot, Status, StepBatch, UpdateStats,
+    ActMode, BatchEnv, Checkpoint, CheckpointError, Decisions, Experience, Memory, Outcomes, Rng, RngTree, Snapshot,
+    StepBatch, UpdateStats,
 };
 use pavlov_store::{CheckpointStore, Disk, Hash, SeedFolder};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use crate::error::ExperimentError;
 use crate::hooks::{Event, Hooks};
 use crate::plan::Plan;
+use crate::tally::{RunningEpisodes, Tally};
 use crate::tracking::Tracking;
 use crate::world::World;
 
@@ -75,8 +76,8 @@ struct Progress {
     memory: Memory,
     policy_rng: Rng,
     update_rng: Rng,
-    /// Reward of each running episode so far.
-    episode_rewards: Vec<f64>,
+    /// What the running episodes have brought so far.
+    episodes: RunningEpisodes,
     /// Length of the metrics log that belongs to this checkpoint.
     log_len: u64,
     /// Hash of that much of it.
@@ -172,7 +173,7 @@ impl<'a> Run<'a> {
             memory: agent.memory(num_envs),
             policy_rng: rng.stream("policy", 0),
             update_rng: rng.stream("shuffle", 0),
-            episode_rewards: vec![0.0; num_envs],
+            episodes: RunningEpisodes::new(&world.training.spec().action, num_envs),
             log_len: 0,
             log_hash: Hash::of(&[]),
         };
@@ -281,7 +282,7 @@ impl<'a> Run<'a> {
         let (mut outcomes, mut before, mut memory_before) =
             (Outcomes::default(), Snapshot::default(), Memory::default());
         let mut rewards = vec![0.0; n];
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(&self.env.spec().action);
         loop {
             let Progress { memory, policy_rng, .. } = &mut self.progress;
             let seen = self.env.observations();
@@ -294,7 +295,7 @@ impl<'a> Run<'a> {
                 self.env.peek(&twins, &mut outcomes);
             }
             let after = self.env.step(&decisions.actions);
-            tally.step(&decisions.actions, after, &mut self.progress.episode_rewards);
+            tally.step(&decisions.actions, after, &mut self.progress.episodes);
             for (scaled, reward) in rewards.iter_mut().zip(after.rewards) {
                 *scaled = reward * self.job.plan.train.reward_scale;
             }
@@ -323,43 +324,14 @@ impl<'a> Run<'a> {
         let mut line = Map::new();
         line.insert("update".into(), self.progress.update.into());
         line.insert("env_steps".into(), self.progress.env_steps.into());
-        line.insert("episodes".into(), tally.profits.len().into());
+        line.insert("episodes".into(), tally.episodes().into());
         line.insert("episode_profit".into(), json!(tally.mean_profit()));
-        let total = tally.actions.iter().sum::<u64>().max(1) as f64;
-        let share = tally.actions.iter().map(|n| *n as f64 / total).collect::<Vec<_>>();
-        line.insert("action_share".into(), json!(share));
+        line.insert("action_share".into(), json!(tally.action_share()));
+        line.insert("episode_actions".into(), json!(tally.episode_actions()));
         line.extend(stats.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
         self.tracking.add(&line, self.progress.update, self.progress.env_steps);
         self.log.extend_from_slice(Value::Object(line).to_string().as_bytes());
         self.log.push(b'\n');
-    }
-}
-
-/// What happened between two updates.
-#[derive(Default)]
-struct Tally {
-    profits: Vec<f64>,
-    actions: Vec<u64>,
-}
-
-impl Tally {
-    fn step(&mut self, actions: &ActionBatch, after: StepBatch<'_>, running: &mut [f64]) {
-        if let ActionBatch::Discrete(choices) = actions {
-            for &choice in choices {
-                self.actions.resize(self.actions.len().max(choice as usize + 1), 0);
-                self.actions[choice as usize] += 1;
-            }
-        }
-        for ((sum, reward), status) in running.iter_mut().zip(after.rewards).zip(after.statuses) {
-            *sum += reward;
-            if *status != Status::Running {
-                self.profits.push(std::mem::take(sum));
-            }
-        }
-    }
-
-    fn mean_profit(&self) -> Option<f64> {
-        (!self.profits.is_empty()).then(|| self.profits.iter().sum::<f64>() / self.profits.len() as f64)
     }
 }
 

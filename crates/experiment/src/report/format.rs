@@ -31,7 +31,8 @@ fn decimals(largest: f64, whole_from: f64) -> usize {
     }
 }
 
-fn plus(text: &str, signed: bool) -> &'static str {
+/// `+` before a number above 0 whose sign is of interest.
+pub(super) fn plus(text: &str, signed: bool) -> &'static str {
     let positive = !text.starts_with('-') && text.bytes().any(|b| (b'1'..=b'9').contains(&b));
     if signed && positive { "+" } else { "" }
 }

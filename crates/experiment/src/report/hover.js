@@ -1,38 +1,50 @@
 // Reads a chart's values under the pointer back from its paths; the page is complete without it.
-for (const plot of document.querySelectorAll('.plot')) {
-  const svg = plot.querySelector('.frame'), d = svg.dataset;
-  const [x0, x1, y0, y1] = [d.x0, d.x1, d.y0, d.y1].map(Number);
-  const lines = [...svg.querySelectorAll('path[data-label]')].map(path => ({
-    label: path.dataset.label,
-    points: path.getAttribute('d').slice(1).split('L').map(pair => pair.split(' ').map(Number)),
-  }));
-  lines.unshift(...lines.splice(-1));
-  const cursor = document.createElement('div'), tip = document.createElement('div');
-  cursor.className = 'cursor'; tip.className = 'tip'; cursor.hidden = tip.hidden = true;
-  plot.append(cursor, tip);
-  const xText = x => d.x === 'time' ? new Date(x).toISOString().slice(0, 16).replace('T', ' ') + ' UTC'
-    : Math.round(x).toLocaleString('en') + ' steps';
-  const yText = y => d.y === 'percent' ? (100 * y).toFixed(1) + ' %'
-    : (d.y === 'log' ? 10 ** y : y).toLocaleString('en', { maximumSignificantDigits: 4 });
+for (const figure of document.querySelectorAll('.chart')) {
+  const element = (tag, className, parent) => parent.appendChild(Object.assign(document.createElement(tag), { className }));
+  const panels = [...figure.querySelectorAll('.plot')].map(plot => {
+    const svg = plot.querySelector('.frame'), d = svg.dataset;
+    const lines = [...svg.querySelectorAll('path[data-label]')].map(path => ({
+      label: path.dataset.label,
+      points: path.getAttribute('d').slice(1).split('L').map(pair => pair.split(' ').map(Number)),
+    }));
+    lines.unshift(...lines.splice(-1));
+    const [y0, y1] = [d.y0, d.y1].map(Number);
+    const text = share => {
+      const y = y0 + share * (y1 - y0);
+      return d.y === 'percent' ? (100 * y).toFixed(1) + ' %'
+        : (d.y === 'log' ? 10 ** y : y).toLocaleString('en', { maximumSignificantDigits: 4 });
+    };
+    return { plot, svg, lines, text, axis: plot.previousElementSibling.textContent, cursor: element('div', 'cursor', plot) };
+  });
+  const tip = element('div', 'tip', figure), hide = hidden => [tip, ...panels.map(p => p.cursor)].forEach(e => { e.hidden = hidden; });
+  hide(true);
   const nearest = (points, at) => {
     let low = 0, high = points.length - 1;
     while (low < high) { const mid = (low + high) >> 1; if (points[mid][0] < at) low = mid + 1; else high = mid; }
     return low > 0 && at - points[low - 1][0] < points[low][0] - at ? points[low - 1] : points[low];
   };
-  const row = (tag, ...texts) => {
-    const element = document.createElement(tag);
-    for (const text of texts) element.append(Object.assign(document.createElement('i'), { textContent: text, style: 'font-style:normal' }));
-    return element;
-  };
-  plot.addEventListener('pointermove', event => {
+  const show = ({ plot, svg }, pointer) => {
+    const d = svg.dataset, [x0, x1] = [d.x0, d.x1].map(Number);
     const box = svg.getBoundingClientRect(), outer = plot.getBoundingClientRect();
-    const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)), at = share * 10000;
-    tip.replaceChildren(row('b', xText(x0 + share * (x1 - x0))), ...lines.map(line =>
-      row('span', line.label, yText(y0 + (1 - nearest(line.points, at)[1] / 10000) * (y1 - y0)))));
-    cursor.hidden = tip.hidden = false;
+    const share = Math.min(1, Math.max(0, (pointer - box.left) / box.width)), at = share * 10000, x = x0 + share * (x1 - x0);
+    tip.replaceChildren();
+    element('b', '', tip).textContent = d.x === 'time' ? new Date(x).toISOString().slice(0, 16).replace('T', ' ') + ' UTC'
+      : Math.round(x).toLocaleString('en') + ' steps';
+    for (const panel of panels) {
+      if (panels.length > 1) element('em', '', tip).textContent = panel.axis;
+      for (const line of panel.lines) {
+        const row = element('span', '', tip), value = panel.text(1 - nearest(line.points, at)[1] / 10000);
+        for (const text of [line.label, value]) element('i', '', row).textContent = text;
+      }
+      panel.cursor.style.left = box.left - outer.left + share * box.width + 'px';
+    }
+    plot.append(tip);
+    hide(false);
     const left = box.left - outer.left + share * box.width;
-    cursor.style.left = left + 'px';
     tip.style.left = Math.max(0, Math.min(outer.width - tip.offsetWidth, share < .5 ? left + 12 : left - tip.offsetWidth - 12)) + 'px';
-  });
-  plot.addEventListener('pointerleave', () => { cursor.hidden = tip.hidden = true; });
+  };
+  for (const panel of panels) {
+    panel.plot.addEventListener('pointermove', event => show(panel, event.clientX));
+    panel.plot.addEventListener('pointerleave', () => hide(true));
+  }
 }

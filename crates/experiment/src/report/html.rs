@@ -4,7 +4,7 @@ use pavlov_evaluation::{METRICS, Outcome};
 
 use super::figures::figures;
 use super::forest::forest;
-use super::format::{escape, grouped, percent, typographic};
+use super::format::{escape, grouped, percent, plus, typographic};
 use super::table::{Cell, Column, ResultTable, Row, Span};
 use super::{Curves, Report, RunReport};
 
@@ -22,7 +22,6 @@ pub fn render_html(report: &Report, curves: &Curves, config_toml: &str, data_not
         notes(report),
         results(report),
         forest(report),
-        section("Curves", "Point at a chart to read its values."),
         figures(report, curves),
         seeds(report),
         provenance(report, config_toml, data_notes),
@@ -165,7 +164,7 @@ fn cell(i: usize, cell: &Cell) -> String {
     )
 }
 
-/// Columns of the table of seeds: a metric's name, a heading, and whether it is of the training span.
+/// Columns of the table of seeds, the profits behind the first: a metric's name, a heading, and whether it is of the training span.
 const SEED_COLUMNS: [(&str, &str, Span); 6] = [
     ("cumulative_return", "Return", Span::Test),
     ("sharpe", "Sharpe ratio", Span::Test),
@@ -176,7 +175,11 @@ const SEED_COLUMNS: [(&str, &str, Span); 6] = [
 ];
 
 fn seeds(report: &Report) -> String {
-    let heads: String = SEED_COLUMNS.iter().map(|(_, head, _)| format!("<th scope=\"col\">{head}</th>")).collect();
+    let money = &report.subject.money;
+    let profits = [format!("Profit, {money}"), format!("Relative profit, {money}")];
+    let mut heads: Vec<String> = SEED_COLUMNS.iter().map(|(_, head, _)| (*head).to_owned()).collect();
+    heads.splice(1..1, profits);
+    let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{}</th>", escape(head))).collect();
     let rows: String = report.runs.iter().map(seed_row).collect();
     format!(
         "{}<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>Seed</th>{heads}<th scope=\"col\">Steps</th><th scope=\"col\">Updates</th>\
@@ -192,7 +195,15 @@ fn seed_row(run: &RunReport) -> String {
         let value = values.get(*name).copied().flatten()?;
         Some(format!("<td><data value=\"{value:?}\">{}</data></td>", typographic(&super::format::metric(entry, value))))
     });
-    let cells: String = cells.map(|cell| cell.unwrap_or_else(|| "<td class=\"none\">\u{2013}</td>".into())).collect();
+    let profits = [Some(run.profit.absolute), run.profit.relative];
+    let profits = profits.map(|profit| {
+        let text = grouped(profit?, 0);
+        Some(format!("<td><data value=\"{:?}\">{}{}</data></td>", profit?, plus(&text, true), typographic(&text)))
+    });
+    let mut cells: Vec<Option<String>> = cells.collect();
+    cells.splice(1..1, profits);
+    let none = || "<td class=\"none\">\u{2013}</td>".to_owned();
+    let cells: String = cells.into_iter().map(|cell| cell.unwrap_or_else(none)).collect();
     let short: String = run.checkpoint_hash.chars().take(10).collect();
     format!(
         "<tr><th scope=\"row\">{}</th>{cells}<td>{}</td><td>{}</td><td title=\"{}\"><code>{}</code></td></tr>\n",
@@ -268,7 +279,7 @@ mod tests {
             assert!(!html.contains(address), "{address}");
         }
         assert!(html.len() < 3_000_000, "{} bytes", html.len());
-        assert_eq!(html.matches("<figure class=\"chart\">").count(), 6);
+        assert_eq!(html.matches("<figure class=\"chart\">").count(), 11);
         assert!(html.contains("prefers-color-scheme:dark") && html.contains("width=device-width"));
     }
 
@@ -314,11 +325,17 @@ mod tests {
             "class=\"verdict",
             "Know before you trust",
             "Results on the test span",
+            "Price on the training and the test span",
             "Net worth on the test span",
-            "Net worth on the training span",
+            "Profit on the test span",
             "Drawdown on the test span",
-            "BTC held on the test span",
+            "BTC held against the price on the test span",
+            "has no part in the verdict",
+            "Net worth on the training span, in sample",
+            "Profit on the training span, in sample",
+            "BTC held against the price on the training span, in sample",
             "Episode profit over training",
+            "Actions per episode over training",
             "Every seed",
             "<summary>Config",
             &report.subject.config_hash,

@@ -11,19 +11,24 @@ mod forest;
 mod format;
 mod html;
 mod learning;
+mod panel;
+mod profit;
 #[cfg(test)]
 pub(crate) mod sample;
+mod span_figures;
 mod table;
 mod text;
 mod ticks;
+mod training_figures;
 
 use std::collections::BTreeMap;
 
 use pavlov_evaluation::{Metric, Summary, Undefined, Verdict};
 use serde::{Deserialize, Serialize};
 
-pub use curves::{AgentCurve, BaselineCurve, Curves, LearningCurve, SpanCurves};
+pub use curves::{AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves};
 pub use html::render_html;
+pub use profit::{Profit, ProfitSummary};
 pub use text::result_table;
 
 /// Version of the `report.json` format that this build writes.
@@ -43,6 +48,10 @@ pub struct Report {
     pub summary: BTreeMap<String, Summary>,
     /// Every metric of the training span over the seeds.
     pub train_summary: BTreeMap<String, Summary>,
+    /// Profits on the test span over the seeds.
+    pub profit: ProfitSummary,
+    /// Profits on the training span over the seeds.
+    pub train_profit: ProfitSummary,
     /// The policies without learning, by name.
     pub baselines: BTreeMap<String, BaselineReport>,
     /// What can and cannot be claimed.
@@ -93,6 +102,10 @@ pub struct RunReport {
     /// Why metrics of the training span are undefined.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub train_undefined: Reasons,
+    /// Profit on the test span.
+    pub profit: Profit,
+    /// Profit on the training span.
+    pub train_profit: Profit,
 }
 
 /// One policy without learning.
@@ -131,7 +144,10 @@ impl Report {
     ) -> Self {
         let summary = summaries(runs.iter().map(|run| &run.metrics));
         let train_summary = summaries(runs.iter().map(|run| &run.train_metrics));
-        Self { schema_version: SCHEMA_VERSION, subject, runs, summary, train_summary, baselines, verdict }
+        let profit = ProfitSummary::of(runs.iter().map(|run| run.profit));
+        let train_profit = ProfitSummary::of(runs.iter().map(|run| run.train_profit));
+        let schema_version = SCHEMA_VERSION;
+        Self { schema_version, subject, runs, summary, train_summary, profit, train_profit, baselines, verdict }
     }
 
     /// The bytes of `report.json`: ordered keys, shortest numbers, one line end at the end.
@@ -158,12 +174,23 @@ impl RunReport {
         env_steps: u64,
         updates: u64,
         checkpoint_hash: String,
-        test: &Evaluated,
-        train: &Evaluated,
+        (test, profit): (&Evaluated, Profit),
+        (train, train_profit): (&Evaluated, Profit),
     ) -> Self {
         let (metrics, undefined) = split(test);
         let (train_metrics, train_undefined) = split(train);
-        Self { seed, env_steps, updates, checkpoint_hash, metrics, undefined, train_metrics, train_undefined }
+        Self {
+            seed,
+            env_steps,
+            updates,
+            checkpoint_hash,
+            metrics,
+            undefined,
+            train_metrics,
+            train_undefined,
+            profit,
+            train_profit,
+        }
     }
 }
 
@@ -244,9 +271,11 @@ mod tests {
             "money",
             "name",
             "notes",
+            "profit",
             "runs",
             "schema_version",
             "summary",
+            "train_profit",
             "train_summary",
             "verdict",
         ];
@@ -257,6 +286,8 @@ mod tests {
         assert!(run["metrics"]["sharpe"].is_f64() && run["train_metrics"]["sharpe"].is_f64());
         let summary = &json["summary"]["cumulative_return"];
         assert!(summary["mean"].is_f64() && summary["std"].is_f64() && summary["ci95"][1].is_f64());
+        assert!(run["profit"]["absolute"].is_f64() && run["train_profit"]["relative"].is_f64());
+        assert!(json["profit"]["relative"]["mean"].is_f64() && json["train_profit"]["absolute"]["ci95"][0].is_f64());
         assert!(json["baselines"]["buy & hold"]["metrics"]["cumulative_return"].is_f64());
         assert!(json["baselines"]["random"]["ci95"]["cumulative_return"][0].is_f64());
         assert!(json["verdict"]["headline"].is_string() && json["verdict"]["comparisons"]["random"].is_object());

@@ -1,11 +1,12 @@
-//! An invented experiment for the tests of the report: hourly bars, five baselines, any number of seeds.
+//! An invented experiment for the tests of the report: hourly bars, six baselines, any number of seeds.
 
 use std::collections::BTreeMap;
 
 use pavlov_evaluation::{Baseline, BaselineReturns, Episode, EquityCurve, TestSpan, TradeRecord, Verdict, evaluate};
 
 use super::{
-    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, Report, RunReport, SpanCurves, Subject,
+    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, PriceCurve, Profit, Report, RunReport,
+    SpanCurves, Subject,
 };
 
 const HOUR: i64 = 3_600_000_000_000;
@@ -39,7 +40,10 @@ pub(crate) fn sample(seeds: u64) -> (Report, Curves) {
     let [train, test] = worlds.map(|(from, close)| span(from, close, seeds));
     let learning = (1..=seeds).map(learning).collect();
     let report = report(seeds, &train, &test);
-    (report, Curves { train: train.curves, test: test.curves, learning })
+    let times = [train.curves.times.as_slice(), &test.curves.times].concat();
+    let price = PriceCurve { times, close: [train_close, test_close].concat() };
+    let actions = ["hold", "buy", "sell"].map(String::from).to_vec();
+    (report, Curves { price, train: train.curves, test: test.curves, actions, learning })
 }
 
 /// One span with the metrics of all its accounts.
@@ -49,9 +53,10 @@ struct Evaluation {
     baselines: BTreeMap<&'static str, Vec<Evaluated>>,
 }
 
-const BASELINES: [(&str, &str); 5] = [
+const BASELINES: [(&str, &str); 6] = [
     ("buy & hold", "Puts all cash into the asset at the first bar and keeps it."),
-    ("keep cash", "Never trades."),
+    ("initial account", "Never trades."),
+    ("keep cash", "Sells everything at the first bar."),
     ("always buy", "Chooses `buy` at every bar."),
     ("always sell", "Chooses `sell` at every bar."),
     ("random", "Chooses every action with equal chance."),
@@ -83,8 +88,14 @@ fn span(from: i64, close: &[f64], seeds: u64) -> Evaluation {
 
 fn report(seeds: u64, train: &Evaluation, test: &Evaluation) -> Report {
     let runs = (1..=seeds).zip(test.agents.iter().zip(&train.agents));
-    let runs = runs.map(|(seed, (test, train))| {
-        RunReport::new(seed, 4_096_000, 500, format!("{:08x}", (seed * 0x9e37_79b9) as u32).repeat(8), test, train)
+    let profit = |span: &Evaluation, seed: u64| {
+        let kept = span.curves.baselines.iter().find(|b| b.name == "initial account").map(|b| b.net_worth.as_slice());
+        Profit::of(&span.curves.agents[seed as usize - 1].net_worth, kept)
+    };
+    let runs = runs.map(|(seed, spans)| {
+        let hash = format!("{:08x}", (seed * 0x9e37_79b9) as u32).repeat(8);
+        let [test, train] = [(spans.0, profit(test, seed)), (spans.1, profit(train, seed))];
+        RunReport::new(seed, 4_096_000, 500, hash, test, train)
     });
     let baselines = BASELINES.map(|(name, summary)| {
         let (test, train) = (&test.baselines[name], &train.baselines[name]);
@@ -134,6 +145,7 @@ fn policy(name: &str, seed: u64) -> Target<'static> {
     let mut chance = Sequence(1000 + seed);
     match name {
         "buy & hold" => Box::new(|t, now| if t == 0 { 1.0 } else { now }),
+        "initial account" => Box::new(|_, now| now),
         "keep cash" => Box::new(|_, _| 0.0),
         "always buy" => Box::new(|_, now| 0.5 + 0.5 * now),
         "always sell" => Box::new(|t, now| if t == 0 { 0.5 } else { 0.5 * now }),
@@ -152,7 +164,7 @@ fn momentum(seed: u64, close: &[f64]) -> Target<'_> {
 }
 
 fn trade(close: &[f64], times: &[i64], mut target: Target<'_>) -> Account {
-    let (mut cash, mut held) = (20_000.0, 0.0);
+    let (mut cash, mut held) = (10_000.0, 1.0);
     let mut account = Account { worth: Vec::new(), held: Vec::new(), trades: Vec::new() };
     for (t, &price) in close.iter().enumerate() {
         let worth = cash + held * price;
@@ -173,5 +185,14 @@ fn learning(seed: u64) -> LearningCurve {
     let episodes = 4000_u64;
     let profit = |e: u64| 900.0 * (1.0 - (-(e as f64) / 900.0).exp()) - 700.0 + 60.0 * seed as f64;
     let episode_profit = (0..episodes).map(|e| profit(e) + 2500.0 * (chance.next() + chance.next() - 1.0)).collect();
-    LearningCurve { seed, env_steps: (1..=episodes).map(|e| e * 1024).collect(), episode_profit }
+    let trades = |e: u64| 20.0 + 150.0 * (-(e as f64) / 700.0).exp() + 5.0 * seed as f64;
+    let [buys, sells] = [1.0, 0.8].map(|part| (0..episodes).map(|e| (part * trades(e)).round()).collect::<Vec<_>>());
+    let holds = buys.iter().zip(&sells).map(|(buys, sells)| 500.0 - buys - sells).collect();
+    LearningCurve {
+        seed,
+        env_steps: (1..=episodes).map(|e| e * 1024).collect(),
+        episodes: vec![1; episodes as usize],
+        episode_profit,
+        episode_actions: vec![holds, buys, sells],
+    }
 }

@@ -1,0 +1,256 @@
+//! One plot as inline SVG: lines and bands are stretched to the page's width, text and strokes are not.
+//!
+//! The outer SVG has no view box: its units are CSS pixels and percentages, so that labels keep their size on a phone. The
+//! inner one maps 10,000 x 10,000 units onto the plot area.
+
+use super::downsample;
+use super::format::{compact, escape, grouped, percent, typographic};
+use super::ticks::{self, Tick};
+
+/// One plot of a chart.
+pub(super) struct Panel {
+    pub(super) y: YAxis,
+    pub(super) height_px: u32,
+    /// Parts of the horizontal axis that have a name, from left to right.
+    pub(super) spans: Vec<NamedSpan>,
+    pub(super) bands: Vec<Band>,
+    pub(super) lines: Vec<Line>,
+}
+
+/// What runs from left to right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum XAxis {
+    /// UTC ns.
+    Time,
+    /// A count of environment steps.
+    Steps,
+}
+
+/// What runs upwards.
+pub(super) struct YAxis {
+    pub(super) label: String,
+    pub(super) scale: Scale,
+    /// Whether 0 must be in view.
+    pub(super) zero: bool,
+}
+
+/// How values become heights.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scale {
+    Linear,
+    /// Linear, written as percent.
+    Percent,
+    /// For values above 0.
+    Log,
+}
+
+/// One line; without a label it is in neither the legend nor the values under the pointer.
+pub(super) struct Line {
+    pub(super) label: Option<String>,
+    pub(super) class: String,
+    pub(super) xs: Vec<f64>,
+    pub(super) ys: Vec<f64>,
+}
+
+/// The area between two lines.
+pub(super) struct Band {
+    pub(super) label: String,
+    pub(super) class: String,
+    pub(super) xs: Vec<f64>,
+    pub(super) low: Vec<f64>,
+    pub(super) high: Vec<f64>,
+}
+
+/// A shaded part of the horizontal axis with its name above it.
+pub(super) struct NamedSpan {
+    pub(super) label: String,
+    pub(super) from: f64,
+    pub(super) to: f64,
+}
+
+/// Side of the inner view box.
+const UNITS: f64 = 10_000.0;
+
+/// Where the data lies: `[low, high]` of both axes, the vertical one in scaled values.
+struct Domain {
+    x: [f64; 2],
+    y: [f64; 2],
+    scale: Scale,
+}
+
+impl Panel {
+    pub(super) fn new(label: &str, scale: Scale, height_px: u32) -> Self {
+        let y = YAxis { label: label.to_owned(), scale, zero: false };
+        Self { y, height_px, spans: Vec::new(), bands: Vec::new(), lines: Vec::new() }
+    }
+
+    /// The same with 0 in view.
+    pub(super) fn with_zero(mut self) -> Self {
+        self.y.zero = true;
+        self
+    }
+
+    /// All places on the horizontal axis.
+    pub(super) fn xs(&self) -> impl Iterator<Item = f64> {
+        self.lines.iter().flat_map(|line| &line.xs).chain(self.bands.iter().flat_map(|band| &band.xs)).copied()
+    }
+
+    /// The plot as HTML below the name of its axis; nothing if no value can be drawn.
+    ///
+    /// `about` says to who cannot see it what is shown; the last panel of a chart has the marks of the horizontal axis.
+    pub(super) fn render(&self, x: XAxis, range: [f64; 2], about: &str, last: bool) -> Option<String> {
+        let domain = self.domain(range)?;
+        let bands: String = self.bands.iter().map(|band| domain.area(band)).collect();
+        let lines: String = self.lines.iter().map(|line| domain.path(line)).collect();
+        let classes = [(!last, " above"), (!self.spans.is_empty(), " named")];
+        let classes: String = classes.into_iter().filter_map(|(on, class)| on.then_some(class)).collect();
+        let (axis, about) = (escape(&self.y.label), escape(about));
+        Some(format!(
+            "<p class=\"axis\">{axis}</p><div class=\"plot{classes}\" style=\"height:{}px\">\
+             <svg class=\"frame\" role=\"img\" aria-label=\"{about}\" {}>{}{}{}\
+             <svg viewBox=\"0 0 10000 10000\" preserveAspectRatio=\"none\" width=\"100%\" height=\"100%\">{bands}{lines}</svg>\
+             </svg></div>",
+            self.height_px,
+            self.data_attributes(x, &domain),
+            self.names(&domain),
+            self.y_axis(&domain),
+            if last { x_axis(x, &domain) } else { String::new() },
+        ))
+    }
+
+    /// What the hover script needs to turn positions back into values.
+    fn data_attributes(&self, x: XAxis, domain: &Domain) -> String {
+        let ([x0, x1], [y0, y1]) = (domain.x, domain.y);
+        let (kind, factor) = if x == XAxis::Time { ("time", 1e-6) } else { ("steps", 1.0) };
+        let scale = match self.y.scale {
+            Scale::Linear => "linear",
+            Scale::Percent => "percent",
+            Scale::Log => "log",
+        };
+        let (x0, x1) = (x0 * factor, x1 * factor);
+        format!(
+            "data-x=\"{kind}\" data-x0=\"{x0:.0}\" data-x1=\"{x1:.0}\" data-y=\"{scale}\" data-y0=\"{y0:e}\" data-y1=\"{y1:e}\""
+        )
+    }
+
+    /// The named spans: every other one is darker, and the last name ends with its span, so that a short one has room.
+    fn names(&self, domain: &Domain) -> String {
+        let mark = |(i, span): (usize, &NamedSpan)| {
+            let [from, to] = [span.from, span.to].map(|x| 100.0 * domain.x_share(x));
+            let dark = if i % 2 == 1 { " dark" } else { "" };
+            let (at, anchor) = if i > 0 && i + 1 == self.spans.len() { (to, "end") } else { (from, "start") };
+            format!(
+                "<rect class=\"shade{dark}\" x=\"{from:.2}%\" width=\"{:.2}%\" height=\"100%\"/>\
+                 <text class=\"{anchor}\" x=\"{at:.2}%\" dy=\"-0.6em\">{}</text>",
+                to - from,
+                escape(&span.label)
+            )
+        };
+        self.spans.iter().enumerate().map(mark).collect()
+    }
+
+    fn y_axis(&self, domain: &Domain) -> String {
+        let mut out = String::new();
+        for (y, text) in self.y_ticks(domain) {
+            let (at, class) = (100.0 - domain.y_share(y) * 100.0, if y == 0.0 { "grid zero" } else { "grid" });
+            out += &format!("<line class=\"{class}\" x1=\"0\" x2=\"100%\" y1=\"{at:.2}%\" y2=\"{at:.2}%\"/>");
+            out += &format!("<text class=\"y\" x=\"-8\" y=\"{at:.2}%\" dy=\"0.35em\">{}</text>", typographic(&text));
+        }
+        out
+    }
+
+    fn y_ticks(&self, domain: &Domain) -> Vec<Tick> {
+        let [low, high] = domain.y;
+        let target = (self.height_px / 44).max(3) as usize;
+        match self.y.scale {
+            Scale::Linear => ticks::counts_or_fractions(low, high, target),
+            Scale::Percent => {
+                let marks = ticks::linear(low, high, target);
+                let fine = marks.windows(2).any(|pair| pair[1] - pair[0] < 0.0099);
+                marks
+                    .into_iter()
+                    .map(|y| (y, if fine { percent(y, false) } else { grouped(100.0 * y, 0) + " %" }))
+                    .collect()
+            }
+            Scale::Log => {
+                let marks = ticks::logarithmic(10_f64.powf(low), 10_f64.powf(high));
+                marks.into_iter().map(|y| (y, compact(y))).collect()
+            }
+        }
+    }
+
+    fn domain(&self, x: [f64; 2]) -> Option<Domain> {
+        let scale = self.y.scale;
+        let ys =
+            self.lines.iter().flat_map(|l| &l.ys).chain(self.bands.iter().flat_map(|b| b.low.iter().chain(&b.high)));
+        let y = range(ys.map(|&y| scaled(scale, y)).chain(self.y.zero.then_some(0.0)))?;
+        let pad = if y[1] > y[0] { 0.04 * (y[1] - y[0]) } else { 0.05 * y[0].abs().max(1e-9) };
+        let bottom = if self.y.zero && y[0] == 0.0 { 0.0 } else { pad };
+        let top = if self.y.zero && y[1] == 0.0 { 0.0 } else { pad };
+        Some(Domain { x, y: [y[0] - bottom, y[1] + top], scale })
+    }
+}
+
+fn x_axis(x: XAxis, domain: &Domain) -> String {
+    let marks = match x {
+        XAxis::Time => ticks::times(domain.x[0], domain.x[1], 7),
+        XAxis::Steps => ticks::counts(domain.x[0], domain.x[1], 5),
+    };
+    let mark = |(i, (x, text)): (usize, &Tick)| {
+        let class = if i % 2 == 1 { "x every-other" } else { "x" };
+        let at = 100.0 * domain.x_share(*x);
+        format!("<text class=\"{class}\" x=\"{at:.2}%\" y=\"100%\" dy=\"1.6em\">{text}</text>")
+    };
+    marks.iter().enumerate().map(mark).collect()
+}
+
+impl Domain {
+    fn x_share(&self, x: f64) -> f64 {
+        (x - self.x[0]) / (self.x[1] - self.x[0])
+    }
+
+    fn y_share(&self, y: f64) -> f64 {
+        (scaled(self.scale, y) - self.y[0]) / (self.y[1] - self.y[0])
+    }
+
+    /// A point in units of the inner view box, as path text.
+    fn at(&self, x: f64, y: f64) -> String {
+        format!("{:.0} {:.0}", UNITS * self.x_share(x), UNITS * (1.0 - self.y_share(y)))
+    }
+
+    fn path(&self, line: &Line) -> String {
+        let drawable: Vec<f64> =
+            line.ys.iter().map(|&y| if scaled(self.scale, y).is_finite() { y } else { f64::NAN }).collect();
+        let points = downsample::line(&line.xs, &drawable);
+        let steps: Vec<String> = points.iter().map(|&(x, y)| self.at(x, y)).collect();
+        let label = line.label.as_ref().map_or(String::new(), |label| format!(" data-label=\"{}\"", escape(label)));
+        match steps.is_empty() {
+            true => String::new(),
+            false => format!("<path class=\"line {}\"{label} d=\"M{}\"/>", line.class, steps.join("L")),
+        }
+    }
+
+    fn area(&self, band: &Band) -> String {
+        let points: Vec<_> = downsample::band(&band.xs, &band.low, &band.high)
+            .into_iter()
+            .filter(|(_, low, high)| scaled(self.scale, *low).is_finite() && scaled(self.scale, *high).is_finite())
+            .collect();
+        let above = points.iter().map(|&(x, _, high)| self.at(x, high));
+        let below = points.iter().rev().map(|&(x, low, _)| self.at(x, low));
+        let outline: Vec<String> = above.chain(below).collect();
+        match outline.is_empty() {
+            true => String::new(),
+            false => format!("<path class=\"band {}\" d=\"M{}Z\"/>", band.class, outline.join("L")),
+        }
+    }
+}
+
+fn scaled(scale: Scale, y: f64) -> f64 {
+    if scale == Scale::Log { y.log10() } else { y }
+}
+
+/// The lowest and the highest finite value.
+pub(super) fn range(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
+    let finite = values.filter(|v| v.is_finite());
+    finite.fold(None, |seen, v| Some(seen.map_or([v, v], |[low, high]: [f64; 2]| [low.min(v), high.max(v)])))
+}
