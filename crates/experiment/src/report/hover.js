@@ -3,7 +3,7 @@ for (const figure of document.querySelectorAll('.chart')) {
   const element = (tag, className, parent) => parent.appendChild(Object.assign(document.createElement(tag), { className }));
   const panels = [...figure.querySelectorAll('.plot')].map(plot => {
     const svg = plot.querySelector('.frame'), d = svg.dataset;
-    const lines = [...svg.querySelectorAll('path[data-label]')].map(path => ({
+    const lines = [...svg.querySelectorAll('path[data-label]:not(.thin)')].map(path => ({
       label: path.dataset.label,
       points: path.getAttribute('d').slice(1).split('L').map(pair => pair.split(' ').map(Number)),
     }));

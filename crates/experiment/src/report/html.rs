@@ -164,7 +164,7 @@ fn cell(i: usize, cell: &Cell) -> String {
     )
 }
 
-/// Columns of the table of seeds, the profits behind the first: a metric's name, a heading, and whether it is of the training span.
+/// Columns of the table of seeds, the relative profit behind the first: a metric's name, a heading, and whether it is of the training span.
 const SEED_COLUMNS: [(&str, &str, Span); 6] = [
     ("cumulative_return", "Return", Span::Test),
     ("sharpe", "Sharpe ratio", Span::Test),
@@ -176,9 +176,8 @@ const SEED_COLUMNS: [(&str, &str, Span); 6] = [
 
 fn seeds(report: &Report) -> String {
     let money = &report.subject.money;
-    let profits = [format!("Profit, {money}"), format!("Relative profit, {money}")];
     let mut heads: Vec<String> = SEED_COLUMNS.iter().map(|(_, head, _)| (*head).to_owned()).collect();
-    heads.splice(1..1, profits);
+    heads.insert(1, format!("Relative profit, {money}"));
     let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{}</th>", escape(head))).collect();
     let rows: String = report.runs.iter().map(seed_row).collect();
     format!(
@@ -195,16 +194,15 @@ fn seed_row(run: &RunReport) -> String {
         let value = values.get(*name).copied().flatten()?;
         Some(format!("<td><data value=\"{value:?}\">{}</data></td>", typographic(&super::format::metric(entry, value))))
     });
-    let profits = [Some(run.profit.absolute), run.profit.relative];
-    let profits = profits.map(|profit| {
-        let text = grouped(profit?, 0);
-        Some(format!("<td><data value=\"{:?}\">{}{}</data></td>", profit?, plus(&text, true), typographic(&text)))
+    let profit = run.profit.relative.map(|profit| {
+        let text = grouped(profit, 0);
+        format!("<td><data value=\"{profit:?}\">{}{}</data></td>", plus(&text, true), typographic(&text))
     });
     let mut cells: Vec<Option<String>> = cells.collect();
-    cells.splice(1..1, profits);
+    cells.insert(1, profit);
     let none = || "<td class=\"none\">\u{2013}</td>".to_owned();
     let cells: String = cells.into_iter().map(|cell| cell.unwrap_or_else(none)).collect();
-    let short: String = run.checkpoint_hash.chars().take(10).collect();
+    let short: String = run.checkpoint_hash.chars().take(8).collect();
     format!(
         "<tr><th scope=\"row\">{}</th>{cells}<td>{}</td><td>{}</td><td title=\"{}\"><code>{}</code></td></tr>\n",
         run.seed,

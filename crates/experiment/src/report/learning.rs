@@ -15,8 +15,8 @@ pub(super) struct Learning {
     pub(super) grid: Vec<f64>,
     /// The seeds' moving averages there, `[S][G]`.
     pub(super) on_grid: Vec<Vec<f64>>,
-    /// The number itself, of all seeds by environment steps.
-    pub(super) points: Vec<(f64, f64)>,
+    /// The number itself: environment steps, and its lowest and highest value about there among the seeds.
+    pub(super) range: Vec<(f64, f64, f64)>,
 }
 
 impl Learning {
@@ -31,9 +31,10 @@ impl Learning {
         let mut points: Vec<(f64, f64)> =
             curves.iter().flat_map(|c| steps(c).into_iter().zip(of(c).iter().copied())).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let range = points.chunks(seeds.len()).map(lowest_and_highest).collect();
         let grid = common_grid(&seeds);
         let on_grid = seeds.iter().map(|seed| grid.iter().map(|&at| on_line(seed, at)).collect()).collect();
-        Some(Self { window, seeds, grid, on_grid, points })
+        Some(Self { window, seeds, grid, on_grid, range })
     }
 
     /// Mean over the seeds of their moving averages, `[G]`.
@@ -45,6 +46,13 @@ impl Learning {
 
 fn steps(curve: &LearningCurve) -> Vec<f64> {
     curve.env_steps.iter().map(|&s| s as f64).collect()
+}
+
+/// The first place of some points, and how far they reach.
+fn lowest_and_highest(points: &[(f64, f64)]) -> (f64, f64, f64) {
+    let reach = |(low, high): (f64, f64), p: &(f64, f64)| (low.min(p.1), high.max(p.1));
+    let (low, high) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), reach);
+    (points[0].0, low, high)
 }
 
 /// The mean of at least the last `window` episodes at every point, of all so far at the start.
@@ -101,7 +109,7 @@ mod tests {
         assert_eq!((learning.window, ends(&learning.grid)), (1, (150.0, 300.0)));
         assert_eq!([ends(&learning.on_grid[0]), ends(&learning.on_grid[1])], [(1.5, 3.0), (5.0, 6.5)]);
         assert_eq!(ends(&learning.mean()), (3.25, 4.75));
-        assert_eq!(learning.points.iter().map(|e| e.1).collect::<Vec<_>>(), [1.0, 5.0, 2.0, 3.0, 7.0]);
+        assert_eq!(learning.range, [(100.0, 1.0, 5.0), (200.0, 2.0, 3.0), (350.0, 7.0, 7.0)]);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(super) enum Scale {
     Log,
 }
 
-/// One line; without a label it is in neither the legend nor the values under the pointer.
+/// One line; without a label it is not in the legend. A thin one has no value under the pointer.
 pub(super) struct Line {
     pub(super) label: Option<String>,
     pub(super) class: String,

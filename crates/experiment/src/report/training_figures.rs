@@ -1,5 +1,6 @@
 //! The charts of the training: what episodes brought, and what was done in them.
 
+use super::Report;
 use super::chart::Chart;
 use super::curves::{Curves, LearningCurve};
 use super::figures::line;
@@ -8,36 +9,31 @@ use super::learning::Learning;
 use super::panel::{Band, Line, Panel, Scale, XAxis};
 use super::span_figures::baseline_class;
 use super::table::ordered_baselines;
-use super::{Report, downsample};
 
 /// Profit of the episodes: their range, every seed's moving average and the mean of these.
 pub(super) fn profits(report: &Report, curves: &[LearningCurve]) -> Option<Chart> {
     let learning = Learning::new(curves, |c| &c.episode_profit)?;
-    let (xs, ys): (Vec<f64>, Vec<f64>) = learning.points.iter().copied().unzip();
-    let spread = downsample::band(&xs, &ys, &ys);
-    let single = curves.iter().flat_map(|c| &c.episodes).all(|n| *n == 1);
+    let (what, point) = match one_by_one(curves) {
+        true => ("episode", "Sum of rewards of every training episode."),
+        false => ("update", "Sum of rewards of a training episode, mean of those that ended in the same update."),
+    };
+    let xs: Vec<f64> = learning.range.iter().map(|p| p.0).collect();
+    let (low, high) = learning.range.iter().map(|p| (p.1, p.2)).unzip();
     let money = &report.subject.money;
     let mut panel = Panel::new(&format!("{money} per episode, by environment steps"), Scale::Linear, 260).with_zero();
-    panel.bands = vec![Band {
-        label: if single { "range of the episodes" } else { "range of the updates" }.into(),
-        class: "ink".into(),
-        xs: spread.iter().map(|p| p.0).collect(),
-        low: spread.iter().map(|p| p.1).collect(),
-        high: spread.iter().map(|p| p.2).collect(),
-    }];
-    let n = learning.seeds.len();
-    let mean = learning.mean();
-    let mut lines: Vec<Line> =
-        learning.seeds.into_iter().map(|(xs, ys)| Line { label: None, class: "c0 thin".into(), xs, ys }).collect();
-    lines[0].label = (n > 1).then(|| "each seed, moving average".into());
+    match learning.seeds.len() {
+        1 => panel.lines.push(line(&format!("every {what}"), "ink thin", &xs, low)),
+        _ => panel.bands.push(Band { label: format!("range of the {what}s"), class: "ink".into(), xs, low, high }),
+    }
+    let (n, mean) = (learning.seeds.len(), learning.mean());
+    if n > 1 {
+        let thin = |(xs, ys)| Line { label: None, class: "c0 thin".into(), xs, ys };
+        panel.lines = learning.seeds.into_iter().map(thin).collect();
+        panel.lines[0].label = Some("each seed, moving average".into());
+    }
     let label = if n > 1 { format!("mean of {n} seeds") } else { "moving average".into() };
-    lines.push(line(&label, "c0 agent", &learning.grid, mean));
-    panel.lines = lines;
-    let point = match single {
-        true => "Sum of rewards of every training episode.",
-        false => "Sum of rewards of a training episode, mean of those that ended in the same update.",
-    };
-    let caption = format!("{point} Moving averages over {}.", episodes(learning.window));
+    panel.lines.push(line(&label, "c0 agent", &learning.grid, mean));
+    let caption = format!("{point} Moving averages over {}.", episodes(curves, learning.window));
     Some(Chart { title: "Episode profit over training".into(), caption, x: XAxis::Steps, panels: vec![panel] })
 }
 
@@ -69,15 +65,20 @@ pub(super) fn actions(report: &Report, curves: &Curves) -> Option<Chart> {
     let caption = format!(
         "How often a training episode took each action, also where the order was too small to fill. Moving averages \
          over {}{}.",
-        episodes(first.window),
-        if several { format!(": thin each seed, thick the mean of {}", first.seeds.len()) } else { String::new() }
+        episodes(&curves.learning, first.window),
+        if several { ": thin each seed, thick their mean" } else { "" }
     );
     Some(Chart { title: "Actions per episode over training".into(), caption, x: XAxis::Steps, panels: vec![panel] })
 }
 
-fn episodes(window: u64) -> String {
-    match window {
-        1 => "1 episode of a seed".into(),
-        n => format!("{} episodes of a seed", grouped(n as f64, 0)),
-    }
+/// Whether every point of the curves is a single episode.
+fn one_by_one(curves: &[LearningCurve]) -> bool {
+    curves.iter().flat_map(|c| &c.episodes).all(|n| *n == 1)
+}
+
+/// What a moving average reaches over; episodes that ended together are not parted.
+fn episodes(curves: &[LearningCurve], window: u64) -> String {
+    let least = if one_by_one(curves) { "" } else { "at least " };
+    let plural = if window == 1 { "" } else { "s" };
+    format!("{least}{} episode{plural} of a seed", grouped(window as f64, 0))
 }
