@@ -85,11 +85,12 @@ name = "lstm_ppo"
 body = "{body}"
 learning_rate = 3e-3
 clip = 0.2
-discount = 0.6
-entropy_coef = 0.003
+discount = 0.5
+gae_lambda = 0.8
+entropy_coef = 0.002
 [train]
-num_envs = 32
-rollout_len = 60
+num_envs = 64
+rollout_len = 30
 updates = {updates}
 reward_scale = 0.01
 [runs]

@@ -9,7 +9,7 @@ use crate::game::{Game, SIGNIFICANT, agents, figures, least, most, t_statistics}
 const SPANS: [&str; 3] = ["2012-01-01", "2012-07-01", "2018-09-01"];
 
 fn run(mode: &'static str, market: u64) -> Report {
-    let game = Game { mode, market, commission: 0.00075, spans: SPANS, body: "lstm", updates: 120 };
+    let game = Game { mode, market, commission: 0.00075, spans: SPANS, body: "lstm", updates: 200 };
     let report = game.run();
     assert!(report.verdict.periods >= 50_000 && report.runs.len() as u64 == agents(), "{:?}", report.verdict);
     report

@@ -13,7 +13,7 @@ const MODE: &str = "planted_signal = { volatility = 0.005, hit_rate = 1.0, lag =
 const VISIBLE: &str = "planted_signal = { volatility = 0.005, hit_rate = 1.0, lag = 0 }";
 
 fn game(mode: &'static str, market: u64, body: &'static str) -> Game {
-    Game { mode, market, commission: 0.0, spans: SPANS, body, updates: 350 }
+    Game { mode, market, commission: 0.0, spans: SPANS, body, updates: 450 }
 }
 
 #[test]

