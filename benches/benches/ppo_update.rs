@@ -33,10 +33,11 @@ struct Size {
     hidden: usize,
 }
 
-/// The article's two networks with its rollout of one episode, and the batched default.
-const SIZES: [Size; 3] = [
+/// The article's two networks with its rollout of one episode and in batches.
+const SIZES: [Size; 4] = [
     Size { envs: 1, rollout: 500, fc: 10, hidden: 10 },
     Size { envs: 1, rollout: 500, fc: 64, hidden: 32 },
+    Size { envs: 64, rollout: 128, fc: 10, hidden: 10 },
     Size { envs: 64, rollout: 128, fc: 64, hidden: 32 },
 ];
 

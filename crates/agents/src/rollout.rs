@@ -1,6 +1,6 @@
 //! What on-policy agents keep between two updates.
 
-use pavlov_rl_core::{ActionBatch, Experience, Frame, Memory, ObservationSpec, Snapshot, Status};
+use pavlov_rl_core::{ActionBatch, Checkpoint, Experience, Frame, Memory, ObservationSpec, Snapshot, Status};
 
 /// The steps of `N` environments since the last update, time-major.
 ///
@@ -8,6 +8,8 @@ use pavlov_rl_core::{ActionBatch, Experience, Frame, Memory, ObservationSpec, Sn
 #[derive(Default)]
 pub struct Rollout {
     num_envs: usize,
+    steps: usize,
+    /// What was seen before each step; buffers past `steps` are kept for the next rollout.
     seen: Vec<Snapshot>,
     actions: Vec<u32>,
     log_probs: Vec<f32>,
@@ -53,7 +55,7 @@ impl Rollout {
 
     /// Steps kept of each environment.
     pub fn steps(&self) -> usize {
-        self.seen.len()
+        self.steps
     }
 
     /// Whether every environment's episode ended with the last step.
@@ -64,14 +66,18 @@ impl Rollout {
 
     /// Takes in one step; `end_value` gives the value of the last observation of a truncated episode.
     pub fn push(&mut self, step: &Experience<'_>, mut end_value: impl FnMut(usize) -> f32) {
-        if self.seen.is_empty() {
+        if self.steps == 0 {
             self.memory.copy_from(step.memory_before);
             self.frame = Some(step.after.next.frame.clone());
         }
         let ActionBatch::Discrete(actions) = &step.decisions.actions else {
             unreachable!("the agent refused other actions when it was built")
         };
-        self.seen.push(step.before.clone());
+        if self.seen.len() == self.steps {
+            self.seen.push(Snapshot::default());
+        }
+        self.seen[self.steps].copy_from(step.before.view(&step.after.next.frame, step.after.next.spec));
+        self.steps += 1;
         self.actions.extend_from_slice(actions);
         self.log_probs.extend_from_slice(&step.decisions.log_prob);
         self.rewards.extend(step.after.rewards.iter().map(|r| *r as f32));
@@ -84,7 +90,7 @@ impl Rollout {
 
     /// Forgets all steps.
     pub fn clear(&mut self) {
-        self.seen.clear();
+        self.steps = 0;
         self.actions.clear();
         self.log_probs.clear();
         self.rewards.clear();
@@ -98,10 +104,10 @@ impl Rollout {
     /// If nothing was pushed since the last update.
     pub fn batch(&self, envs: &[usize], spec: ObservationSpec) -> RolloutBatch {
         let frame = self.frame.as_ref().expect("a batch is made of pushed steps");
-        let (steps, n) = (self.steps(), self.num_envs);
+        let (steps, n) = (self.steps, self.num_envs);
         let mut observations = Vec::with_capacity((steps + 1) * envs.len() * spec.flat_len());
         let mut starts = Vec::with_capacity((steps + 1) * envs.len());
-        for (t, seen) in self.seen.iter().chain([&self.after]).enumerate() {
+        for (t, seen) in self.seen[..steps].iter().chain([&self.after]).enumerate() {
             let seen = seen.view(frame, spec);
             for &i in envs {
                 seen.extend_flat(i, &mut observations);
@@ -119,6 +125,32 @@ impl Rollout {
             rewards: pick(&self.rewards, n, envs),
             statuses: pick(&self.statuses, n, envs),
             end_values: pick(&self.end_values, n, envs),
+        }
+    }
+}
+
+impl RolloutBatch {
+    /// Writes the batch as named arrays, statuses as 0 (running), 1 (terminated), 2 (truncated).
+    pub fn save(&self, spec: ObservationSpec, to: &mut Checkpoint) {
+        let Self { steps, envs, .. } = *self;
+        let status = |s: &Status| match s {
+            Status::Running => 0.0,
+            Status::Terminated => 1.0,
+            Status::Truncated => 2.0,
+        };
+        let actions: Vec<f32> = self.actions.iter().map(|a| *a as f32).collect();
+        let statuses: Vec<f32> = self.statuses.iter().map(status).collect();
+        to.put_f32("observations", &[steps + 1, envs, spec.flat_len()], &self.observations);
+        to.put_f32("memory", &[envs, self.memory.len() / envs], &self.memory);
+        let columns = [
+            ("actions", &actions),
+            ("log_probs", &self.log_probs),
+            ("rewards", &self.rewards),
+            ("statuses", &statuses),
+            ("end_values", &self.end_values),
+        ];
+        for (name, numbers) in columns {
+            to.put_f32(name, &[steps, envs], numbers);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pavlov_agents::lstm_ppo::{LstmPpo, LstmPpoConfig, Schedule};
+use pavlov_agents::lstm_ppo::{Body, LstmPpo, LstmPpoConfig, Schedule};
 use pavlov_agents::{Agent, AgentConfig, AgentContext, AgentError, Device, EpisodeWord, RolloutLen};
 use pavlov_rl_core::{
     ActMode, Action, ActionSpec, Batch, BatchEnv, Checkpoint, Decisions, EnvSpec, Environment, Experience, Fills,
@@ -178,11 +178,33 @@ fn a_cue_is_remembered_over_five_steps_on_three_of_three_seeds() {
 }
 
 #[test]
+fn without_memory_a_cue_of_five_steps_ago_is_worth_nothing_and_one_in_sight_everything() {
+    let config = LstmPpoConfig { body: Body::Dense, ..config() };
+    for (delay, right) in [(5, 0.4..0.6), (0, 0.9..1.01)] {
+        let mut run = Loop::new(config.clone(), Recall::new(delay, Status::Terminated), 32, RolloutLen::Steps(24), 1);
+        (0..100).for_each(|_| drop(run.until_update()));
+        let (mut earned, mut ended) = (0.0, 0);
+        for _ in 0..10 {
+            run.until_update();
+            (earned, ended) = (earned + run.earned, ended + run.ended);
+        }
+        let share = earned / f64::from(ended);
+        assert!(right.contains(&share), "delay {delay}: right in {share:.2} of the episodes, chance is 0.5");
+    }
+}
+
+#[test]
 fn a_restored_agent_learns_on_bit_for_bit() {
+    for body in [Body::Lstm, Body::Dense] {
+        restored_agent_learns_on(LstmPpoConfig { body, ..config() });
+    }
+}
+
+fn restored_agent_learns_on(config: LstmPpoConfig) {
     let env = || Recall::new(3, Status::Terminated);
-    let mut straight = Loop::new(config(), env(), 4, RolloutLen::Steps(10), 7);
+    let mut straight = Loop::new(config.clone(), env(), 4, RolloutLen::Steps(10), 7);
     (0..3).for_each(|_| drop(straight.until_update()));
-    let mut resumed = Loop::new(config(), env(), 4, RolloutLen::Steps(10), 8);
+    let mut resumed = Loop::new(config, env(), 4, RolloutLen::Steps(10), 8);
     resumed.agent.restore(&Checkpoint::from_bytes(&straight.saved()).unwrap()).unwrap();
     resumed.env.restore(&straight.env.save()).unwrap();
     resumed.memory = straight.memory.clone();
@@ -260,6 +282,11 @@ fn a_reward_that_is_not_a_number_stops_the_learning_with_its_name() {
         run.agent.observe(step).unwrap();
         run.agent.update(&mut run.update_rng).err()
     });
-    let message = error.expect("NaN must not pass").to_string();
+    let error = error.expect("NaN must not pass");
+    let message = error.to_string();
     assert!(message.contains("the loss") && message.contains("update 0"), "{message}");
+    let AgentError::NotFinite { batch, .. } = error else { panic!("another error: {message}") };
+    assert!(batch.f32("rewards", &[8, 4]).unwrap().iter().all(|r| r.is_nan()));
+    assert!(batch.f32("observations", &[9, 4, 3]).unwrap().iter().all(|x| x.is_finite()));
+    assert!(batch.f32("weights/policy.weight", &[2, 16]).unwrap().iter().all(|x| x.is_finite()));
 }

@@ -123,6 +123,8 @@ pub enum AgentError {
         value: f64,
         /// Number of the update, from 0.
         update: u64,
+        /// What went into it: the weights, the batch and what was made of it, to be looked at.
+        batch: Box<Checkpoint>,
     },
     /// The environment's actions or observations do not suit the agent.
     #[error("agent `{agent}` cannot play this environment: {reason}")]

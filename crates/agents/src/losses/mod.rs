@@ -4,5 +4,5 @@
 mod categorical;
 mod ppo;
 
-pub use categorical::{argmax, log_softmax, log_softmax_at, sample};
+pub use categorical::{Choice, greedy, log_softmax_at, sample, softmax};
 pub use ppo::{PpoLoss, PpoLossConfig, PpoRows, ppo_clip};

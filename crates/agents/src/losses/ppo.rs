@@ -1,4 +1,4 @@
-use super::log_softmax;
+use super::softmax;
 
 /// Constants of [`ppo_clip`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,19 +62,19 @@ pub struct PpoLoss {
 pub fn ppo_clip(rows: &PpoRows<'_>, config: &PpoLossConfig, d_logits: &mut [f32], d_values: &mut [f32]) -> PpoLoss {
     let num_actions = check(rows, d_logits, d_values);
     let weight = 1.0 / rows.actions.len() as f64;
-    let mut log_probs = vec![0.0; num_actions];
+    let (mut probs, mut log_probs) = (vec![0.0; num_actions], vec![0.0; num_actions]);
     let mut sum = PpoLoss::default();
     for (r, d_logits) in d_logits.chunks_exact_mut(num_actions).enumerate() {
-        log_softmax(&rows.logits[r * num_actions..][..num_actions], &mut log_probs);
+        softmax(&rows.logits[r * num_actions..][..num_actions], &mut probs, &mut log_probs);
         let action = rows.actions[r] as usize;
         let (advantage, old) = (f64::from(rows.advantages[r]), f64::from(rows.old_log_prob[r]));
         let d_log_prob = surrogate(log_probs[action] - old, advantage, config.clip, &mut sum);
-        let entropy = -log_probs.iter().map(|l| expectation(*l, *l)).sum::<f64>();
+        let entropy = -probs.iter().zip(&log_probs).map(|(p, l)| expectation(*p, *l)).sum::<f64>();
         sum.entropy += entropy;
-        for (j, (d, l)) in d_logits.iter_mut().zip(&log_probs).enumerate() {
+        for (j, ((d, p), l)) in d_logits.iter_mut().zip(&probs).zip(&log_probs).enumerate() {
             let taken = if j == action { 1.0 } else { 0.0 };
-            let d_policy = d_log_prob * (taken - l.exp());
-            let d_entropy = -expectation(*l, l + entropy);
+            let d_policy = d_log_prob * (taken - p);
+            let d_entropy = -expectation(*p, l + entropy);
             *d = (weight * (d_policy - config.entropy_coef * d_entropy)) as f32;
         }
         let (value_loss, slope) = smooth_l1(f64::from(rows.values[r]) - f64::from(rows.targets[r]), config.value_beta);
@@ -105,9 +105,8 @@ fn surrogate(log_ratio: f64, advantage: f64, clip: f64, sum: &mut PpoLoss) -> f6
     if is_clipped { 0.0 } else { -plain }
 }
 
-/// `p * x` for `p = e^log_prob`, 0 where `p` is 0.
-fn expectation(log_prob: f64, x: f64) -> f64 {
-    let p = log_prob.exp();
+/// `p * x`, 0 where `p` is 0.
+fn expectation(p: f64, x: f64) -> f64 {
     if p == 0.0 { 0.0 } else { p * x }
 }
 

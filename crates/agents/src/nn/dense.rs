@@ -94,7 +94,12 @@ impl Kernel for Forward<'_> {
         let DenseLayer { inputs, weight, bias, activation, .. } = self.layer;
         for x in self.x.chunks(CHUNK_ROWS * inputs) {
             let first = self.y.len();
-            (0..x.len() / inputs).for_each(|_| self.y.extend_from_slice(bias));
+            self.y.resize(first + x.len() / inputs * bias.len(), 0.0);
+            for row in self.y[first..].chunks_exact_mut(bias.len()) {
+                for (to, bias) in row.chunks_mut(16).zip(bias.chunks(16)) {
+                    S::store(to, &S::load(bias));
+                }
+            }
             let y = S::add_product(Product::new(x, *inputs, weight, &mut self.y[first..]));
             if *activation == Activation::Relu {
                 y.iter_mut().for_each(|v| *v = if *v < 0.0 { 0.0 } else { *v });

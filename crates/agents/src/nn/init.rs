@@ -34,7 +34,35 @@ pub fn lstm(params: &mut Params, name: &str, inputs: usize, hidden: usize, rng: 
         (format!("{name}.bias_hh"), vec![gates]),
     ];
     let values = uniform(hidden, Dims { inputs, hidden }.packed_len(), rng);
-    params.insert_packed(&format!("{name}.packed"), &parts, values)
+    params.insert_packed(&format!("{name}.packed"), &[values.len()], &parts, values)
+}
+
+/// Adds `<name>.bias` and `<name>.weight` of several layers (name and outputs of each) on the same inputs, stacked
+/// into one.
+///
+/// Draws and a checkpoint's entries are those of a [`linear`] for each layer.
+///
+/// # Errors
+/// [`AgentError::Compute`] if the device cannot hold them.
+pub fn stacked(
+    params: &mut Params,
+    name: &str,
+    inputs: usize,
+    layers: &[(&str, usize)],
+    rng: &mut Rng,
+) -> Result<(), AgentError> {
+    let (mut bias, mut weight) = (Vec::new(), Vec::new());
+    for (_, outputs) in layers {
+        bias.extend(uniform(inputs, *outputs, rng));
+        weight.extend(uniform(inputs, outputs * inputs, rng));
+    }
+    let outputs = bias.len();
+    let parts = |kind: &str, shape: &dyn Fn(usize) -> Vec<usize>| -> Vec<_> {
+        layers.iter().map(|(layer, outputs)| (format!("{layer}.{kind}"), shape(*outputs))).collect()
+    };
+    params.insert_packed(&format!("{name}.bias"), &[outputs], &parts("bias", &|n| vec![n]), bias)?;
+    let parts = parts("weight", &|n| vec![n, inputs]);
+    params.insert_packed(&format!("{name}.weight"), &[outputs, inputs], &parts, weight)
 }
 
 /// `len` numbers of `U(-1/sqrt(fan), 1/sqrt(fan))`.
@@ -73,6 +101,24 @@ mod tests {
                 "{name} variance {square}"
             );
         }
+    }
+
+    #[test]
+    fn stacked_layers_are_the_layers_one_after_the_other() {
+        let layers = [("policy", 3), ("value", 1)];
+        let (mut one, mut each) = (Params::new(&Device::Cpu), Params::new(&Device::Cpu));
+        stacked(&mut one, "heads", 5, &layers, &mut RngTree::new(1).stream("init", 0)).unwrap();
+        let mut rng = RngTree::new(1).stream("init", 0);
+        for (name, outputs) in layers {
+            linear(&mut each, name, 5, outputs, &mut rng).unwrap();
+        }
+        let saved = |params: &Params| {
+            let mut checkpoint = pavlov_rl_core::Checkpoint::default();
+            params.save("", &mut checkpoint).unwrap();
+            checkpoint
+        };
+        assert_eq!(saved(&one), saved(&each));
+        assert_eq!((one.tensor("heads.weight").dims(), one.tensor("heads.bias").dims()), (&[4, 5][..], &[4][..]));
     }
 
     #[test]

@@ -66,24 +66,25 @@ impl Params {
         self.add(name, shape, vec![part], values)
     }
 
-    /// Adds a flat parameter that a checkpoint shows as parts, one after the other, each with its name and shape.
+    /// Adds a parameter that a checkpoint shows as parts, one after the other, each with its name and shape.
     ///
     /// # Errors
     /// [`AgentError::Compute`] if the device cannot hold it.
     ///
     /// # Panics
-    /// If the name is taken or the parts do not hold as many numbers as there are.
+    /// If the name is taken, or the parts or the shape do not hold as many numbers as there are.
     pub fn insert_packed(
         &mut self,
         name: &str,
+        shape: &[usize],
         parts: &[(String, Vec<usize>)],
         values: Vec<f32>,
     ) -> Result<(), AgentError> {
         let parts: Vec<Part> =
             parts.iter().map(|(name, shape)| Part { name: name.clone(), shape: shape.clone() }).collect();
-        assert_eq!(parts.iter().map(Part::count).sum::<usize>(), values.len(), "parts of parameter `{name}`");
-        let len = values.len();
-        self.add(name, &[len], parts, values)
+        let counts = (parts.iter().map(Part::count).sum::<usize>(), shape.iter().product::<usize>());
+        assert_eq!(counts, (values.len(), values.len()), "parts and shape of parameter `{name}`");
+        self.add(name, shape, parts, values)
     }
 
     fn add(&mut self, name: &str, shape: &[usize], parts: Vec<Part>, values: Vec<f32>) -> Result<(), AgentError> {
@@ -166,7 +167,7 @@ mod tests {
         let mut params = Params::new(&Device::Cpu);
         params.insert("b.weight", &[2, 2], vec![1.0 * scale, 2.0, 3.0, 4.0]).unwrap();
         let parts = [("a.left".to_owned(), vec![1, 2]), ("a.right".to_owned(), vec![1])];
-        params.insert_packed("a.packed", &parts, vec![5.0, 6.0 * scale, 7.0]).unwrap();
+        params.insert_packed("a.packed", &[3], &parts, vec![5.0, 6.0 * scale, 7.0]).unwrap();
         params
     }
 

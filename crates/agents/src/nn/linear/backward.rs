@@ -1,6 +1,4 @@
-use crate::nn::numerics::{
-    CHUNK_ROWS, Isa, Kernel, Lane, Outer, Panels, Product, Simd, ZERO, add_rows, copy_column, load,
-};
+use crate::nn::numerics::{CHUNK_ROWS, Isa, Kernel, Lane, Outer, Panels, Product, Simd, ZERO, add_rows, copy_column};
 
 /// Gradients of a scalar with respect to the inputs of a layer.
 pub(super) struct Gradients {
@@ -78,7 +76,7 @@ impl Kernel for Backward<'_> {
             let (first, rows) = (i * CHUNK_ROWS, x.len() / inputs);
             let d_z = &mut sums.z[..rows * outputs.div_ceil(16)];
             let relu = self.relu.map(|y| &y[first * outputs..][..rows * outputs]);
-            mask(grad_y, relu, outputs, d_z);
+            mask::<S>(grad_y, relu, outputs, d_z);
             add_rows(d_z, &mut sums.bias);
             S::add_outer(Outer::new(x, inputs, d_z, &mut sums.weight));
             if let Some(weight) = self.weight {
@@ -91,15 +89,15 @@ impl Kernel for Backward<'_> {
 
 /// Pads the rows of `grad_y` to whole lanes; zero where ReLU's output is. NaN stays visible.
 #[inline(always)]
-fn mask(grad_y: &[f32], relu: Option<&[f32]>, outputs: usize, d_z: &mut [Lane]) {
+fn mask<S: Simd>(grad_y: &[f32], relu: Option<&[f32]>, outputs: usize, d_z: &mut [Lane]) {
     let panels = outputs.div_ceil(16);
     for (row, (lanes, grad_y)) in d_z.chunks_exact_mut(panels).zip(grad_y.chunks_exact(outputs)).enumerate() {
         for (lane, part) in lanes.iter_mut().zip(grad_y.chunks(16)) {
-            *lane = load(part);
+            *lane = S::load(part);
         }
         let Some(relu) = relu else { continue };
         for (lane, part) in lanes.iter_mut().zip(relu[row * outputs..][..outputs].chunks(16)) {
-            let y = load(part);
+            let y = S::load(part);
             for k in 0..16 {
                 lane[k] = if y[k] <= 0.0 { 0.0 } else { lane[k] };
             }

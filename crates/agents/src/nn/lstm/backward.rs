@@ -1,6 +1,6 @@
 use super::forward::{unblock_rows, zero_rows};
 use super::{Dims, Saved};
-use crate::nn::numerics::{Isa, Kernel, Lane, Outer, Panels, Product, Simd, ZERO, add_rows, copy_column, load};
+use crate::nn::numerics::{Isa, Kernel, Lane, Outer, Panels, Product, Simd, ZERO, add_rows, copy_column};
 
 /// Gradients of a scalar with respect to the inputs of a forward pass.
 #[derive(Clone, Debug)]
@@ -145,7 +145,7 @@ impl Backward<'_> {
             for part in grad_y.chunks(16) {
                 let unit = Unit { gates: &saved_gates[i], cell: &cell[i], tanh_cell: &tanh_cell[i] };
                 let d_gates = &mut d_gates.as_chunks_mut::<4>().0[i];
-                *d_gates = unit.backward::<S>(&load(part), &self.sums.hidden[i], &mut self.sums.cell[i]);
+                *d_gates = unit.backward::<S>(&S::load(part), &self.sums.hidden[i], &mut self.sums.cell[i]);
                 i += 1;
             }
         }

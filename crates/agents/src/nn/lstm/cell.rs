@@ -3,7 +3,7 @@ use pavlov_rl_core::AgentError;
 use super::forward::activate;
 use super::{Dims, Weights};
 use crate::nn::Params;
-use crate::nn::numerics::{Isa, Kernel, Product, Simd, load, store};
+use crate::nn::numerics::{Isa, Kernel, Product, Simd};
 
 /// One step of an LSTM for acting, over any number of rows, without allocation after the first call.
 ///
@@ -81,9 +81,9 @@ impl Kernel for Step<'_> {
         let units = self.h.chunks_mut(hidden).zip(self.c.chunks_mut(hidden));
         let units = units.flat_map(|(h, c)| h.chunks_mut(16).zip(c.chunks_mut(16)));
         for ((h, c), gates) in units.zip(self.gates.as_chunks_mut::<16>().0.as_chunks_mut::<4>().0) {
-            let (new_c, _, new_h) = activate::<S>(gates, load(c));
-            store(c, &new_c);
-            store(h, &new_h);
+            let (new_c, _, new_h) = activate::<S>(gates, S::load(c));
+            S::store(c, &new_c);
+            S::store(h, &new_h);
         }
     }
 }

@@ -132,7 +132,9 @@ impl Forward<'_> {
         }
         let y = &mut self.y[t * batch * dims.hidden..][..batch * dims.hidden];
         for (y, h) in y.chunks_mut(dims.hidden).zip(hidden_next.chunks(blocks)) {
-            unblock(h, y);
+            for (to, lane) in y.chunks_mut(16).zip(h) {
+                S::store(to, lane);
+            }
         }
     }
 }
@@ -173,7 +175,6 @@ pub(super) fn zero_rows(starts: &[bool], blocks: usize, rows: &mut [Lane]) {
     }
 }
 
-#[inline(always)]
 fn unblock(lanes: &[Lane], row: &mut [f32]) {
     for (to, lane) in row.chunks_mut(16).zip(lanes) {
         store(to, lane);

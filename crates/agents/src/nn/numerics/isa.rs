@@ -1,7 +1,7 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
-use super::{Lane, Outer, Product};
+use super::{Lane, Outer, Product, math};
 
 /// An instruction set that this machine has; every value proves that it was detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +116,16 @@ pub(crate) trait Simd: Sized {
     fn read(lane: &Lane) -> Self::Vector;
     /// Writes a lane.
     fn write(vector: Self::Vector) -> Lane;
+    /// The first 16 numbers; what a shorter slice lacks is 0.
+    #[inline(always)]
+    fn load(from: &[f32]) -> Lane {
+        math::load(from)
+    }
+    /// Writes as many of the 16 numbers as the slice holds.
+    #[inline(always)]
+    fn store(to: &mut [f32], lane: &Lane) {
+        math::store(to, lane);
+    }
     /// `a * b + c`.
     fn multiply_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// `a + b`.
@@ -251,6 +261,13 @@ impl Simd for Avx2 {
 #[cfg(target_arch = "x86_64")]
 struct Avx512;
 
+/// Mask of the first `len` of 16 numbers.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn first_lanes(len: usize) -> __mmask16 {
+    ((1u32 << len.min(16)) - 1) as __mmask16
+}
+
 #[cfg(target_arch = "x86_64")]
 impl Simd for Avx512 {
     const FMA: bool = true;
@@ -274,6 +291,18 @@ impl Simd for Avx512 {
         // SAFETY: as in `splat`; a lane is 16 numbers, and the store needs no alignment.
         unsafe { _mm512_storeu_ps(lane.as_mut_ptr(), vector) };
         lane
+    }
+
+    #[inline(always)]
+    fn load(from: &[f32]) -> Lane {
+        // SAFETY: as in `splat`; numbers past the end of the slice are masked out and not read.
+        Self::write(unsafe { _mm512_maskz_loadu_ps(first_lanes(from.len()), from.as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn store(to: &mut [f32], lane: &Lane) {
+        // SAFETY: as in `splat`; numbers past the end of the slice are masked out and not written.
+        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), first_lanes(to.len()), Self::read(lane)) }
     }
 
     #[inline(always)]

@@ -1,5 +1,5 @@
 use super::Simd;
-use super::math::{Lane, ZERO, load, store};
+use super::math::{Lane, ZERO, load};
 
 /// The right factor `[K, N]` of a matrix product, kept as panels of 16 columns: `[N / 16, K, 16]`.
 ///
@@ -229,8 +229,8 @@ fn read_each<'a, S: Simd, const P: usize>(lanes: impl Iterator<Item = &'a Lane>)
 #[inline(always)]
 fn add<S: Simd, const P: usize>(out: &mut [f32], vectors: &[S::Vector; P]) {
     for (out, vector) in out.chunks_mut(16).zip(vectors) {
-        let before = S::read(&load(out));
-        store(out, &S::write(S::sum(before, *vector)));
+        let before = S::read(&S::load(out));
+        S::store(out, &S::write(S::sum(before, *vector)));
     }
 }
 
