@@ -11,6 +11,8 @@
 
 /// Steps of the grid of shares.
 const STEPS: usize = 400;
+/// Difference of log growth a bar, between the shares, that counts as none.
+const SETTLED: f64 = 1e-8;
 const CHOICES: [u32; 3] = [0, 1, 2];
 
 /// What one cue tells; cues are drawn anew, independently, for every bar.
@@ -46,7 +48,7 @@ impl Plan {
             let growth = longer.ahead.iter().zip(&plan.ahead).map(|(longer, shorter)| longer - shorter);
             let (least, most) = growth.fold((f64::MAX, f64::MIN), |(low, high), g| (low.min(g), high.max(g)));
             plan = longer;
-            if most - least < 1e-10 {
+            if most - least < SETTLED {
                 return (plan, 0.5 * (least + most));
             }
         }

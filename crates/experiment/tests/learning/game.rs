@@ -6,11 +6,15 @@ use pavlov_testkit::scale::nightly;
 
 use crate::common::experiment;
 
+/// Name and keys of a mode.
+pub type Mode = (&'static str, &'static str);
+
 /// What is played, and by whom.
 #[derive(Clone, Copy)]
 pub struct Game {
-    /// Mode of the synthetic provider.
-    pub mode: &'static str,
+    /// Mode of the synthetic provider and its keys but for the volatility.
+    pub mode: Mode,
+    pub volatility: f64,
     /// Seed of the market.
     pub market: u64,
     pub commission: f64,
@@ -36,7 +40,7 @@ pub fn markets() -> Vec<u64> {
 
 impl Game {
     pub fn manifest(&self) -> String {
-        let Self { mode, market, spans: [from, _, to], .. } = self;
+        let Self { mode: (law, rest), volatility, market, spans: [from, _, to], .. } = self;
         format!(
             r#"
 schema_version = 1
@@ -53,15 +57,18 @@ name = "synthetic"
 seed = {market}
 start_price = 10000.0
 mean_volume = 1000.0
-mode.{mode}
+[provider.mode.{law}]
+volatility = {volatility}
+{rest}
 "#
         )
     }
 
-    /// Steps of a training episode are as many as the test span has, so that an account of the test's size is nothing new.
+    /// Episodes of training are as long as the test span, so that an account of the size that a good policy reaches there
+    /// is nothing new. Rewards are scaled so that a bar's is about 0.3.
     fn config(&self) -> String {
         let Self { commission, spans: [from, to, end], body, updates, .. } = self;
-        let (manifest, agents) = (self.manifest(), agents());
+        let (manifest, agents, reward_scale) = (self.manifest(), agents(), 5e-5 / self.volatility);
         format!(
             r#"
 manifest = '''{manifest}'''
@@ -92,7 +99,7 @@ entropy_coef = 0.002
 num_envs = 64
 rollout_len = 30
 updates = {updates}
-reward_scale = 0.01
+reward_scale = {reward_scale}
 [runs]
 num = {agents}
 "#

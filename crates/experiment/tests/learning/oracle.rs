@@ -98,12 +98,11 @@ impl Arena {
         let Segment { first, end, .. } = self.segment;
         let (plan, growth) = Plan::settled(self.law(hit_rate), self.commission);
         let cue = |row: usize| usize::from(self.tells_rise(row - lag));
-        let moves: Vec<f64> = (first as usize + 1..end as usize).map(|row| self.change(row)).collect();
         Oracle {
             rule: self.play(|row, _| [SELL, BUY][cue(row)]),
             plan: self.play(|row, share| plan.choose(cue(row), share)),
-            plan_expects: growth * moves.len() as f64,
-            foresight: foresight(&moves, self.share_at_start(), self.commission),
+            plan_expects: growth * f64::from(end - 1 - first),
+            foresight: self.foresight(),
         }
     }
 
@@ -122,10 +121,12 @@ impl Arena {
         [1.0 - hit_rate, hit_rate].map(|up| Cue { chance: 0.5, moves: moves(up) }).into()
     }
 
-    /// 10,000 dollars and 1 coin.
-    fn share_at_start(&self) -> f64 {
-        let close = self.bars.close()[self.segment.first as usize];
-        close / (10_000.0 + close)
+    /// Log growth of whoever knows all prices of the segment; the account begins with 10,000 dollars and 1 coin.
+    fn foresight(&self) -> f64 {
+        let Segment { first, end, .. } = self.segment;
+        let moves: Vec<f64> = (first as usize + 1..end as usize).map(|row| self.change(row)).collect();
+        let close = self.bars.close()[first as usize];
+        foresight(&moves, close / (10_000.0 + close), self.commission)
     }
 }
 
@@ -134,17 +135,16 @@ impl Arena {
 fn foresight_equals_the_best_of_all_sequences_in_the_environment() {
     const STEPS: u32 = 8;
     for commission in [0.0, 0.00075, 0.01] {
-        let mode = "planted_signal = { volatility = 0.005, hit_rate = 1.0 }";
-        let game = Game { mode, market: 5, commission, spans: SPANS, body: "lstm", updates: 1 };
+        let mode = ("planted_signal", "hit_rate = 1.0");
+        let game = Game { mode, volatility: 0.005, market: 5, commission, spans: SPANS, body: "lstm", updates: 1 };
         let whole = Arena::new(&game);
         let segment = Segment { end: whole.segment.first + STEPS + 1, ..whole.segment };
         let short = Arena::on(whole.bars, segment, commission);
         let first = segment.first as usize;
         let sequence = |code: u32| short.play(|row, _| code / 3_u32.pow((row - first) as u32) % 3);
         let best = (0..3_u32.pow(STEPS)).map(sequence).fold(f64::MIN, f64::max);
-        let oracle = short.oracle(0, 1.0);
-        assert!((oracle.foresight - best).abs() < 1e-6, "{} where all sequences give {best}", oracle.foresight);
-        assert!(oracle.best() <= best + 1e-12, "cues give {}, all sequences {best}", oracle.best());
+        let foreseen = short.foresight();
+        assert!((foreseen - best).abs() < 1e-6, "{foreseen} where all sequences give {best}");
     }
 }
 
@@ -152,8 +152,8 @@ fn foresight_equals_the_best_of_all_sequences_in_the_environment() {
 #[test]
 fn the_plan_keeps_what_it_expects_and_beats_the_rule_where_trading_is_dear() {
     for (commission, gain) in [(0.0, -0.01), (0.00075, -0.01), (0.006, 0.5)] {
-        let mode = "planted_signal = { volatility = 0.005, hit_rate = 0.9 }";
-        let game = Game { mode, market: 6, commission, spans: SPANS, body: "lstm", updates: 1 };
+        let mode = ("planted_signal", "hit_rate = 0.9");
+        let game = Game { mode, volatility: 0.005, market: 6, commission, spans: SPANS, body: "lstm", updates: 1 };
         let Oracle { rule, plan, plan_expects, foresight } = Arena::new(&game).oracle(0, 0.9);
         println!(
             "oracle: commission {commission}: rule {rule:.3}, plan {plan:.3} of {plan_expects:.3} expected, foresight {foresight:.3}"

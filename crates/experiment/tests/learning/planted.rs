@@ -5,9 +5,9 @@ use crate::oracle::{Arena, Oracle};
 
 #[test]
 fn a_planted_signal_is_found_on_every_seed_with_and_without_commission() {
-    let mode = "planted_signal = { volatility = 0.005, hit_rate = 0.9 }";
+    let mode = ("planted_signal", "hit_rate = 0.9");
     for (market, commission) in markets().into_iter().flat_map(|market| [(market, 0.0), (market, 0.00075)]) {
-        let game = Game { mode, market, commission, spans: SPANS, body: "lstm", updates: 250 };
+        let game = Game { mode, volatility: 0.005, market, commission, spans: SPANS, body: "lstm", updates: 200 };
         let oracle = Arena::new(&game).oracle(0, 0.9);
         let report = game.run();
         let shares = game.shares(&report, oracle.best());
