@@ -33,9 +33,9 @@ pub fn agents() -> u64 {
     if nightly() { 10 } else { 3 }
 }
 
-/// Seeds of the markets: one, or three at night.
+/// Seeds of the markets: one, or two at night.
 pub fn markets() -> Vec<u64> {
-    if nightly() { vec![21, 22, 23] } else { vec![21] }
+    if nightly() { vec![21, 22] } else { vec![21] }
 }
 
 impl Game {

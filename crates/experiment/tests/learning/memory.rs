@@ -26,8 +26,8 @@ fn what_only_history_tells_is_found_with_a_memory_and_not_without() {
             let report = game.run();
             let shares = game.shares(&report, best);
             let random = random(&report) / best;
-            let what = format!("R11: memory, market {market}, body {body}");
-            println!("{what}: part of the oracle ({best:.3}): {}; random {random:.3}", figures(&shares));
+            let what = format!("memory, market {market}, body {body}");
+            println!("R11: {what}: part of the oracle ({best:.3}): {}; random {random:.3}", figures(&shares));
             assert!(best > 0.3 && random < 0.2, "{what}: random makes {random:.3} of {best:.3}");
             match body {
                 "lstm" => assert!(least(&shares) >= 0.9, "PROMISE=R11 {what}: {shares:.3?}"),

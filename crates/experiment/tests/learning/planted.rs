@@ -13,9 +13,9 @@ fn a_planted_signal_is_found_on_every_seed_with_and_without_commission() {
         let shares = game.shares(&report, oracle.best());
         let random = random(&report) / oracle.best();
         let Oracle { rule, plan, foresight, .. } = oracle;
-        let what = format!("R11: planted signal, market {market}, commission {commission}");
-        println!("{what}: oracle {:.3} (rule {rule:.3}, plan {plan:.3}; foresight {foresight:.3})", oracle.best());
-        println!("{what}: part of the oracle: {}; random {random:.3}", figures(&shares));
+        let what = format!("planted signal, market {market}, commission {commission}");
+        println!("R11: {what}: oracle {:.3} (rule {rule:.3}, plan {plan:.3}; foresight {foresight:.3})", oracle.best());
+        println!("R11: {what}: part of the oracle: {}; random {random:.3}", figures(&shares));
         assert!(oracle.best() > 0.5 && random < 0.2, "{what}: random makes {random:.3} of {:.3}", oracle.best());
         assert_eq!(shares.len() as u64, agents());
         assert!(least(&shares) >= 0.9, "PROMISE=R11 {what}: {shares:.3?}");
