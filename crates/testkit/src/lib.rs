@@ -1,4 +1,5 @@
-//! Development only: conformance kits, simulated disk, second ledger, golden loader, synthetic worlds.
+//! Development only: conformance kits, simulated disk, second ledger, golden loader, synthetic worlds,
+//! the oracle of the learning gates.
 //!
 //! It stands beside the pipeline, not in it: tests of every crate use it, nothing that ships depends on it. The kits
 //! check promises on anything that implements a contract, so a new environment or agent is tested by one line.
@@ -19,6 +20,7 @@ mod book_audit;
 mod check_env;
 mod counting;
 pub mod golden;
+pub mod oracle;
 pub mod scale;
 mod second_ledger;
 mod sim_disk;

@@ -5,6 +5,8 @@
 //! where the one before closed. The noise of a piece is uniform, symmetric and bounded: a bar's noise has mean 0,
 //! standard deviation `volatility`, and never exceeds 6 times that, so prices stay positive without a clamp.
 
+use std::collections::VecDeque;
+
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
@@ -54,11 +56,21 @@ enum Mode {
     /// Bull, bear and sideways markets take turns, and volatility clusters by GARCH(1,1) (Bollerslev 1986, eq. 1):
     /// `v[t+1] = volatility^2 (1 - alpha - beta) + alpha (r[t] - drift)^2 + beta v[t]`.
     Regimes(Regimes),
-    /// The expected next price is the present one: `E[P[t+1] | past] = P[t]`.
-    Martingale { volatility: f64 },
-    /// A martingale up to the volume: the volume of a bar is above `mean_volume` if the next bar rises and below if
-    /// it falls, right with probability `hit_rate`.
-    PlantedSignal { volatility: f64, hit_rate: f64 },
+    /// The expected next price is the present one: `E[P[t+1] | past] = P[t]`. With `next_shown` the same prices, and
+    /// the volume gives the next move away: `mean_volume (6 volatility + r[t+1]) / (6 volatility - r[t+1])`.
+    Martingale {
+        volatility: f64,
+        #[serde(default)]
+        next_shown: bool,
+    },
+    /// A martingale up to the volume: the volume of a bar is above `mean_volume` if the bar `1 + lag` bars later rises
+    /// and below if it falls, right with probability `hit_rate`.
+    PlantedSignal {
+        volatility: f64,
+        hit_rate: f64,
+        #[serde(default)]
+        lag: u32,
+    },
     /// The move of a bar is `phi` times the move of the last one, plus noise.
     Autoregressive { volatility: f64, phi: f64 },
 }
@@ -110,10 +122,11 @@ impl Mode {
                 within("bear_drift", law.bear_drift, -0.1, 0.0)?;
                 within("mean_regime_bars", law.mean_regime_bars, 1.0, 1e9)
             }
-            Mode::Martingale { volatility } => within("volatility", volatility, 0.0, 0.1),
-            Mode::PlantedSignal { volatility, hit_rate } => {
+            Mode::Martingale { volatility, .. } => within("volatility", volatility, 0.0, 0.1),
+            Mode::PlantedSignal { volatility, hit_rate, lag } => {
                 within("volatility", volatility, 0.0, 0.1)?;
-                within("hit_rate", hit_rate, 0.5, 1.0)
+                within("hit_rate", hit_rate, 0.5, 1.0)?;
+                within("lag", f64::from(lag), 0.0, 1_000.0)
             }
             Mode::Autoregressive { volatility, phi } => {
                 within("phi", phi, -0.95, 0.95)?;
@@ -125,7 +138,7 @@ impl Mode {
     fn volatility(&self) -> f64 {
         match *self {
             Mode::Regimes(Regimes { volatility, .. })
-            | Mode::Martingale { volatility }
+            | Mode::Martingale { volatility, .. }
             | Mode::PlantedSignal { volatility, .. }
             | Mode::Autoregressive { volatility, .. } => volatility,
         }
@@ -157,14 +170,17 @@ struct Market<'a> {
     variance: f64,
     /// Expected move of the present regime.
     drift: f64,
-    /// Sign of the present bar's move, where the market plants it.
-    rises: bool,
+    /// Whether the present bar and those after it rise, as far as it is drawn, where the market plants it.
+    rises: VecDeque<bool>,
+    /// The present bar, where the last one has shown it.
+    foreseen: Option<Walk>,
 }
 
 impl<'a> Market<'a> {
     fn new(rules: &'a Synthetic) -> Self {
         let mut hidden = stream(rules.seed, HIDDEN);
         let volatility = rules.mode.volatility();
+        let known = if let Mode::PlantedSignal { lag, .. } = rules.mode { 1 + lag } else { 1 };
         Market {
             rules,
             path: stream(rules.seed, PATH),
@@ -173,7 +189,8 @@ impl<'a> Market<'a> {
             last_move: 0.0,
             variance: volatility * volatility,
             drift: 0.0,
-            rises: uniform(&mut hidden) < 0.5,
+            rises: (0..known).map(|_| uniform(&mut hidden) < 0.5).collect(),
+            foreseen: None,
             hidden,
         }
     }
@@ -182,7 +199,8 @@ impl<'a> Market<'a> {
         let volatility = self.rules.mode.volatility();
         let (walk, volume) = match self.rules.mode {
             Mode::Regimes(law) => self.regimes(&law),
-            Mode::Martingale { .. } => (self.walk(0.0, volatility), self.any_volume()),
+            Mode::Martingale { next_shown: false, .. } => (self.walk(0.0, volatility), self.any_volume()),
+            Mode::Martingale { next_shown: true, .. } => self.showing(volatility),
             Mode::PlantedSignal { hit_rate, .. } => self.planted(volatility, hit_rate),
             Mode::Autoregressive { phi, .. } => (self.walk(phi * self.last_move, volatility), self.any_volume()),
         };
@@ -209,12 +227,24 @@ impl<'a> Market<'a> {
         (walk, self.any_volume() * busy)
     }
 
-    /// A bar that moves the way drawn before it, and whose volume tells of the next.
+    /// A bar whose volume gives the next one's move away.
+    fn showing(&mut self, volatility: f64) -> (Walk, f64) {
+        let walk = self.foreseen.take().unwrap_or_else(|| self.walk(0.0, volatility));
+        let next = self.walk(0.0, volatility);
+        self.foreseen = Some(next);
+        let bound = LARGEST_NOISE * volatility;
+        let told = if volatility > 0.0 { (bound + next.end) / (bound - next.end) } else { 1.0 };
+        (walk, self.rules.mean_volume * told)
+    }
+
+    /// A bar that moves the way drawn before it, and whose volume tells of a later one.
     fn planted(&mut self, volatility: f64, hit_rate: f64) -> (Walk, f64) {
         let walk = self.walk(0.0, volatility);
-        let walk = if (walk.end > 0.0) == self.rises { walk } else { walk.mirrored() };
-        self.rises = uniform(&mut self.hidden) < 0.5;
-        let tells_rise = self.rises == (uniform(&mut self.hidden) < hit_rate);
+        let rises = self.rises.pop_front() == Some(true);
+        let walk = if (walk.end > 0.0) == rises { walk } else { walk.mirrored() };
+        let later = uniform(&mut self.hidden) < 0.5;
+        self.rises.push_back(later);
+        let tells_rise = later == (uniform(&mut self.hidden) < hit_rate);
         let level = if tells_rise { 1.25 } else { 0.25 };
         (walk, self.rules.mean_volume * (level + 0.5 * uniform(&mut self.volume)))
     }
@@ -309,17 +339,36 @@ mod tests {
     }
 
     #[test]
-    fn the_planted_volume_tells_the_next_sign_as_often_as_stated() {
-        for hit_rate in [0.5_f64, 0.9, 1.0] {
-            let bars =
-                market(3, &format!("mode.planted_signal = {{ volatility = 0.005, hit_rate = {hit_rate} }}"), 20_001);
-            let moves = moves(&bars);
-            let hits =
-                bars.volume().iter().zip(&moves[1..]).filter(|(volume, next)| (**volume >= 1000.0) == (**next > 0.0));
-            let rate = hits.count() as f64 / 20_000.0;
-            let error = (hit_rate * (1.0 - hit_rate) / 20_000.0).sqrt();
-            assert!((rate - hit_rate).abs() <= 4.0 * error, "{rate} for {hit_rate}");
-            assert!(mean(&moves).abs() < 4.0 * 0.005 / 20_001_f64.sqrt(), "no drift of its own");
+    fn a_martingale_that_shows_its_next_move_has_the_same_prices() {
+        let shown = market(2, "mode.martingale = { volatility = 0.01, next_shown = true }", 5_000);
+        let hidden = market(2, MARTINGALE, 5_000);
+        assert!(shown.close() == hidden.close() && shown.high() == hidden.high() && shown.low() == hidden.low());
+        for (volume, next) in shown.volume().iter().zip(&moves(&shown)[1..]) {
+            assert!((volume - 1_000.0 * (0.06 + next) / (0.06 - next)).abs() < 1e-6, "{volume} before {next}");
+        }
+        let flat = market(2, "mode.martingale = { volatility = 0.0, next_shown = true }", 10);
+        assert!(flat.volume().iter().all(|volume| *volume == 1_000.0));
+    }
+
+    /// Part of the bars whose volume is right about the sign of the move `ahead` bars later.
+    fn hit_rate(bars: &Bars, ahead: usize) -> f64 {
+        let moves = moves(bars);
+        let pairs = bars.volume().iter().zip(&moves[ahead..]);
+        let hits = pairs.filter(|(volume, later)| (**volume >= 1000.0) == (**later > 0.0));
+        hits.count() as f64 / (bars.len() - ahead) as f64
+    }
+
+    #[test]
+    fn the_planted_volume_tells_the_stated_sign_as_often_as_stated_and_no_other() {
+        for (stated, lag) in [(0.5_f64, 0), (0.9, 0), (1.0, 0), (0.9, 3), (1.0, 4)] {
+            let mode = format!("mode.planted_signal = {{ volatility = 0.005, hit_rate = {stated}, lag = {lag} }}");
+            let bars = market(3, &mode, 20_000);
+            for ahead in 0..8 {
+                let (rate, expected) = (hit_rate(&bars, ahead), if ahead == 1 + lag { stated } else { 0.5 });
+                let error = (expected * (1.0 - expected) / (bars.len() - ahead) as f64).sqrt();
+                assert!((rate - expected).abs() <= 4.0 * error, "{rate} for {mode}, {ahead} ahead");
+            }
+            assert!(mean(&moves(&bars)).abs() < 4.0 * 0.005 / 20_000_f64.sqrt(), "no drift of its own");
         }
     }
 
