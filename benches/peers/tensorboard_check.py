@@ -22,6 +22,8 @@ from tensorboard.data import provider
 # As many points as the scalar dashboard shows, and as many as a run has at most.
 POINTS = 1_000
 SHARES = "action_share"
+# Keys of the log that are no figures: counters, and columns by action (of which TensorBoard gets the shares).
+NO_FIGURES = {"update", "env_steps", "episode_actions", SHARES}
 
 
 def f32(number):
@@ -39,17 +41,16 @@ def expected(seed, updates):
     lines = [json.loads(line) for line in (seed / "metrics.jsonl").read_text().splitlines()]
     assert [line["update"] for line in lines] == list(range(1, updates + 1)), "the run is not trained to its end"
     stride = math.ceil(updates / POINTS)
-    figures, actions = {}, [{} for _ in max((line[SHARES] for line in lines), key=len)]
+    figures, actions = {}, [{} for _ in lines[0][SHARES]]
     for begin in range(0, updates, stride):
         part = lines[begin : begin + stride]
         step = part[-1]["env_steps"]
-        for key in part[0].keys() - {"update", "env_steps", SHARES}:
+        for key in part[0].keys() - NO_FIGURES:
             numbers = [line[key] for line in part if line[key] is not None]
             if numbers:
                 figures.setdefault(tag(key), {})[step] = f32(sum(numbers) / len(numbers))
         for i, series in enumerate(actions):
-            # The log leaves out the actions behind the last one taken.
-            shares = [line[SHARES][i] if i < len(line[SHARES]) else 0.0 for line in part]
+            shares = [line[SHARES][i] for line in part]
             series[step] = f32(sum(shares) / len(shares))
     return figures, actions
 
