@@ -8,8 +8,7 @@ use std::sync::Arc;
 use common::experiment;
 use pavlov_envs::{EpisodeMode, environment};
 use pavlov_experiment::report::Report;
-use pavlov_features::relative_change::{PriceField, RelativeChange};
-use pavlov_features::{FeatureConfig, FittedScaler, Scaling, fold, market};
+use pavlov_features::{FittedScaler, Scaling, feature, market};
 use pavlov_market_data::{Manifest, Sources, load_dataset};
 use pavlov_rl_core::{ActionBatch, RngTree, Segment, Status};
 
@@ -48,9 +47,9 @@ dataset = "generated"
 {spans}
 [features]
 columns = [
-    {{ name = "relative_change", of = "open" }},
-    {{ name = "relative_change", of = "close" }},
-    {{ name = "relative_change", of = "volume", clip = 300.0 }},
+    {{ returns = {{ of = "open", kind = "percent" }} }},
+    {{ returns = {{ of = "close", kind = "percent" }} }},
+    {{ volume_change = {{ kind = "percent", clip = 300.0 }} }},
 ]
 [environment]
 name = "bitcoin"
@@ -87,10 +86,9 @@ fn oracle(manifest: &str, commission: f64) -> f64 {
     let july = 1_530_403_200_000_000_000;
     let rows = bars.opening_between(july, i64::MAX);
     let segment = Segment { start: 0, first: rows.start as u32, end: rows.end as u32 };
-    let volume: Box<dyn FeatureConfig> = Box::new(RelativeChange { of: PriceField::Volume, clip: None });
-    let table = fold(&bars, &[volume]).unwrap();
-    let scaler = FittedScaler::fit(Scaling::None, &table, 0..rows.start);
-    let market = Arc::new(market(&bars, &table, &scaler, vec![segment]).unwrap());
+    let features = [feature("raw").unwrap().parse_text("of = 'volume'").unwrap()];
+    let scaler = FittedScaler::fit(&Scaling::None, &features, &bars, 0..rows.start).unwrap();
+    let market = Arc::new(market(&bars, &features, &scaler, vec![segment]).unwrap());
     let config = environment("bitcoin").unwrap().parse_text(&format!("commission = {commission}")).unwrap();
     let game = config.build(market, segment, EpisodeMode::Whole).unwrap();
     let mut env = game.batch(0..1, &RngTree::new(0));
