@@ -26,7 +26,7 @@ impl Indicator for Returns {
         parameters: &[
             ("of", "`open`, `high`, `low` or `close`"),
             ("kind", "`simple`, `log` or `percent`"),
-            ("clip", "largest absolute value; larger changes are cut to it, in training and test alike. Default: none"),
+            ("clip", "largest absolute value; larger changes are cut to it, in training and test alike"),
         ],
         examples: &["kind = \"log\"", "of = \"open\"\nkind = \"percent\"\nclip = 50.0"],
     };

@@ -24,7 +24,7 @@ impl Indicator for VolumeChange {
         warm_up: "1",
         parameters: &[
             ("kind", "`simple`, `log` or `percent`"),
-            ("clip", "largest absolute value; larger changes are cut to it, in training and test alike. Default: none"),
+            ("clip", "largest absolute value; larger changes are cut to it, in training and test alike"),
         ],
         examples: &["kind = \"percent\"\nclip = 300.0", "kind = \"log\""],
     };

@@ -45,6 +45,22 @@ fn averages_agree() {
 }
 
 #[test]
+fn an_ema_that_begins_with_a_mean_is_the_sum_of_its_weighted_values() {
+    let (closes, window) = (closes(), 26);
+    let a = 2.0 / (window as f64 + 1.0);
+    let mean = closes[..window].iter().sum::<f64>() / window as f64;
+    let expected: Vec<f64> = (window - 1..300)
+        .map(|t| {
+            let later = closes[window..=t].iter().rev().enumerate();
+            let sum: f64 = later.map(|(age, x)| a * (1.0 - a).powi(age as i32) * x).sum();
+            sum + (1.0 - a).powi((t + 1 - window) as i32) * mean
+        })
+        .collect();
+    let got = ours("ema", "window = 26\nseed = \"sma\"", 0);
+    assert_close("ema", &got[window - 1..300], &expected, 1e-10, 1e-12);
+}
+
+#[test]
 fn macd_agrees() {
     let closes = closes();
     let macd: Vec<f64> =
