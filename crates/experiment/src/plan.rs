@@ -154,8 +154,8 @@ impl Plan {
     pub fn to_toml(&self) -> toml::Table {
         let section = |value: Result<toml::Table, _>| toml::Value::Table(value.expect("plain fields make a table"));
         let mut features = toml::Table::new();
-        features.insert("scaling".into(), toml::Value::try_from(self.scaling).expect("a word"));
-        let columns = self.features.iter().map(|f| named(f.name(), f.to_toml()));
+        features.insert("scaling".into(), toml::Value::try_from(&self.scaling).expect("a word or a table"));
+        let columns = self.features.iter().map(|f| item(f.name(), f.to_toml()));
         features.insert("columns".into(), toml::Value::Array(columns.collect()));
         let mut table = toml::Table::new();
         table.insert("schema_version".into(), i64::from(SCHEMA_VERSION).into());
@@ -183,6 +183,14 @@ impl Plan {
     /// What a reader of the results must know: assumptions and the flaws of a published variant.
     pub fn notes(&self) -> Vec<String> {
         self.environment.notes()
+    }
+}
+
+/// `{ name = { parameters } }`, or the name alone where there are none.
+fn item(name: &str, parameters: toml::Table) -> toml::Value {
+    match parameters.is_empty() {
+        true => name.into(),
+        false => toml::Table::from_iter([(name.to_owned(), parameters.into())]).into(),
     }
 }
 
@@ -356,7 +364,7 @@ impl Reader<'_> {
         struct Rest {
             scaling: Scaling,
         }
-        let rest: Rest = self.plain("features", Some(value), |_| Vec::new())?;
+        let rest: Option<Rest> = self.plain("features", Some(value.clone()), |_| Vec::new());
         let Some(DeValue::Array(columns)) =
             columns.map(Spanned::into_inner).filter(|c| c.as_array().is_some_and(|a| !a.is_empty()))
         else {
@@ -364,17 +372,44 @@ impl Reader<'_> {
             return None;
         };
         let features: Vec<_> = columns.iter().enumerate().map(|(i, column)| self.feature(i, column)).collect();
-        Some((rest.scaling, features.into_iter().collect::<Option<_>>()?))
+        let features = features.into_iter().collect::<Option<Vec<_>>>()?;
+        for (i, feature) in features.iter().enumerate() {
+            let twin = features[..i].iter().position(|f| f.columns() == feature.columns());
+            if let Some(twin) = twin {
+                let message = format!("features.columns[{i}] is the same feature as features.columns[{twin}]");
+                self.problem(Some(columns[i].span().start), message);
+            }
+        }
+        let width = features.iter().map(|f| f.columns().len()).sum();
+        let scaling = rest?.scaling;
+        let messages = scaling.validate(width).into_iter().map(|message| format!("scaling {message}")).collect();
+        self.source.check("features", &value, messages, self.problems);
+        Some((scaling, features))
     }
 
-    fn feature(&mut self, index: usize, value: &Value<'_>) -> Option<Box<dyn FeatureConfig>> {
+    /// An item of `features.columns`: a name, or a table with one name and its parameters.
+    fn feature(&mut self, index: usize, item: &Value<'_>) -> Option<Box<dyn FeatureConfig>> {
         let section = format!("features.columns[{index}]");
-        let known: Vec<_> = FEATURES.iter().map(|e| e.name).collect();
-        let (config, table) = self.entry(&section, value, &known, |name, from| {
-            let entry = FEATURES.iter().find(|e| e.name == name).expect("the name is a known one");
-            (entry.parse)(from)
-        })?;
-        self.source.check(&section, &table, config.validate(), self.problems);
+        let (name, at, parameters) = match item.get_ref() {
+            DeValue::String(name) => (name, item.span(), Spanned::new(item.span(), DeValue::Table(DeTable::new()))),
+            DeValue::Table(table) if table.len() == 1 => {
+                let (name, parameters) = table.iter().next()?;
+                (name.get_ref(), name.span(), parameters.clone())
+            }
+            _ => {
+                let message = "must be a name like \"returns\" or a table like { macd = { fast = 12 } }";
+                self.problem(Some(item.span().start), format!("{section} {message}"));
+                return None;
+            }
+        };
+        let Some(entry) = pavlov_features::feature(name) else {
+            let known: Vec<_> = FEATURES.iter().map(|e| e.name).collect();
+            self.problem(Some(at.start), format!("{section}: unknown feature `{name}`{}", suggestion(name, &known)));
+            return None;
+        };
+        let section = format!("{section}.{name}");
+        let config = self.source.read(&section, &parameters, self.problems, |from| (entry.parse)(from))?;
+        self.source.check(&section, &parameters, config.validate(), self.problems);
         Some(config)
     }
 

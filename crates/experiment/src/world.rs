@@ -53,9 +53,8 @@ pub fn build(plan: &Plan, dataset: &Dataset) -> Result<World, ExperimentError> {
     let train = segment(plan, dataset, ("train", plan.data.train), start, (start + window - 1)..train_rows.end)?;
     let first = test_rows.start.max(start + window - 1);
     let test = segment(plan, dataset, ("test", plan.data.test), start, first..test_rows.end)?;
-    let table = pavlov_features::fold(&bars, &plan.features)?;
-    let scaler = FittedScaler::fit(plan.scaling, &table, start..train_rows.end);
-    let market = Arc::new(pavlov_features::market(&bars, &table, &scaler, vec![train, test])?);
+    let scaler = FittedScaler::fit(&plan.scaling, &plan.features, &bars, start..train_rows.end)?;
+    let market = Arc::new(pavlov_features::market(&bars, &plan.features, &scaler, vec![train, test])?);
     let build = |key, segment, mode| {
         let built = plan.environment.build(market.clone(), segment, mode);
         built.map_err(|source| ExperimentError::Environment { key, source })

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{options, sorted, with_hooks};
+use common::{CONFIG, options, sorted, with_hooks};
 use pavlov_experiment::{Options, Plan, run};
 
 fn configs() -> PathBuf {
@@ -20,6 +20,23 @@ fn every_config_is_a_valid_plan_and_its_resolved_form_reads_back_to_the_same_pla
         let again = Plan::parse(&file, &plan.to_text(), &[]).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(again.config_hash(), plan.config_hash(), "{}", file.display());
         assert_eq!(plan.name, file.file_stem().unwrap().to_string_lossy(), "a config is named like its file");
+    }
+}
+
+#[test]
+fn features_and_scaling_read_back_in_every_form() {
+    let file = Path::new("forms.toml");
+    let columns =
+        "features.columns=[\"returns\", \"high_low\", { macd = {} }, { ema = { window = 26, seed = \"sma\" } }]";
+    let constants = "{ constants = { divide_by = [1.0, 2.0, 3.0, 3.0, 3.0, 4.0] } }";
+    for scaling in ["none", "min_max", "standard", "robust", "tdqn", constants] {
+        let overrides = [columns.to_owned(), format!("features.scaling={scaling}")];
+        let plan = Plan::parse(file, CONFIG, &overrides).unwrap_or_else(|e| panic!("{scaling}: {e}"));
+        let again = Plan::parse(file, &plan.to_text(), &[]).unwrap_or_else(|e| panic!("{scaling}: {e}"));
+        assert_eq!(again.config_hash(), plan.config_hash(), "{scaling}");
+        let names: Vec<String> = again.features.iter().flat_map(|f| f.columns()).collect();
+        let expected = ["returns", "high_low", "macd", "macd.signal", "macd.histogram", "ema(seed=sma,window=26)"];
+        assert_eq!((names, again.scaling), (expected.map(String::from).to_vec(), plan.scaling), "{scaling}");
     }
 }
 

@@ -1,7 +1,7 @@
 use pavlov_market_data::Bars;
 use pavlov_rl_core::{Frame, Market, PriceTable, Segment};
 
-use crate::{FeatureConfig, FeatureError, FittedScaler};
+use crate::{BLOCK, BarBlock, Feature, FeatureConfig, FeatureError, FittedScaler};
 
 /// Unscaled features, row-major `[T, F]`, one row a bar.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,36 +19,41 @@ impl FeatureTable {
     }
 }
 
+/// The values of up to [`BLOCK`] rows, a column an array; what is behind the last row means nothing.
+type Columns = [[f64; BLOCK]];
+
 /// Folds the features over the bars: row `t` depends on bars `0..=t` only.
 ///
 /// # Errors
 /// [`FeatureError::NotFinite`] names the column and the bar.
 pub fn fold(bars: &Bars, features: &[Box<dyn FeatureConfig>]) -> Result<FeatureTable, FeatureError> {
-    let columns: Vec<String> = features.iter().map(|f| f.column()).collect();
-    let mut streams: Vec<_> = features.iter().map(|f| f.stream()).collect();
-    let mut values = Vec::with_capacity(bars.len() * streams.len());
-    for i in 0..bars.len() {
-        let bar = bars.bar(i);
-        for (stream, column) in streams.iter_mut().zip(&columns) {
-            let value = stream.update(&bar);
-            if !value.is_finite() {
-                return Err(FeatureError::NotFinite { column: column.clone(), value, time: bar.time });
-            }
-            values.push(value);
+    let columns: Vec<String> = features.iter().flat_map(|f| f.columns()).collect();
+    let mut values = Vec::with_capacity(bars.len() * columns.len());
+    in_blocks(bars, features, |block, rows| {
+        for i in 0..rows {
+            values.extend(block.iter().map(|column| column[i]));
         }
+    });
+    if let Some(at) = values.iter().position(|value: &f64| !value.is_finite()) {
+        let (row, column) = (at / columns.len(), columns[at % columns.len()].clone());
+        let value = values[at];
+        return Err(FeatureError::NotFinite { column, value, scaled: value as f32, time: bars.times()[row] });
     }
     Ok(FeatureTable { columns, values })
 }
 
-/// The market that environments play: scaled features and prices of the same rows.
+/// The market that environments play: scaled features ([`frame`]) and prices of the same rows.
 ///
 /// Rows are those of the bars; segments say which of them are warm enough to decide at.
 ///
 /// # Errors
-/// [`FeatureError::Market`] if a segment lies outside the bars.
+/// [`FeatureError::NotFinite`] names the column and the bar; [`FeatureError::Market`] if a segment lies outside.
+///
+/// # Panics
+/// If the scaler was fitted to other columns.
 pub fn market(
     bars: &Bars,
-    table: &FeatureTable,
+    features: &[Box<dyn FeatureConfig>],
     scaler: &FittedScaler,
     segments: Vec<Segment>,
 ) -> Result<Market, FeatureError> {
@@ -60,6 +65,105 @@ pub fn market(
         close: bars.close().to_vec(),
         volume: bars.volume().to_vec(),
     };
-    let frame = Frame::new(table.columns.len(), scaler.apply(table));
-    Ok(Market::new(frame, prices, bars.times().to_vec(), segments)?)
+    Ok(Market::new(frame(bars, features, scaler)?, prices, bars.times().to_vec(), segments)?)
+}
+
+/// The scaled features `[T, F]`, in one pass over the bars.
+///
+/// # Errors
+/// [`FeatureError::NotFinite`] names the column and the bar.
+///
+/// # Panics
+/// If the scaler was fitted to other columns.
+pub fn frame(bars: &Bars, features: &[Box<dyn FeatureConfig>], scaler: &FittedScaler) -> Result<Frame, FeatureError> {
+    let cols = width(features);
+    assert_eq!(scaler.columns(), cols, "the scaler's columns and the features'");
+    let mut data: Vec<f32> = Vec::with_capacity(bars.len() * cols);
+    let mut scaled = vec![[0.0_f32; BLOCK]; cols];
+    let mut rows = vec![0.0_f32; BLOCK * cols];
+    let mut problem = None;
+    in_blocks(bars, features, |block, len| {
+        // 0 times anything else than a finite number is NaN, and stays so in a sum.
+        let mut zeros = [0.0_f32; BLOCK];
+        for (col, (values, scaled)) in block.iter().zip(&mut scaled).enumerate() {
+            scaler.scale(col, values, scaled);
+            zeros.iter_mut().zip(scaled).for_each(|(zero, value)| *zero += 0.0 * *value);
+        }
+        transpose(&scaled, &mut rows);
+        let rows = &rows[..len * cols];
+        if zeros != [0.0; BLOCK] && problem.is_none() {
+            problem = not_finite(bars, features, data.len() / cols, rows, block);
+        }
+        data.extend_from_slice(rows);
+    });
+    match problem {
+        Some(problem) => Err(problem),
+        None => Ok(Frame::new(cols, data)),
+    }
+}
+
+/// Columns to rows, four columns at a time where there are as many.
+fn transpose(columns: &[[f32; BLOCK]], rows: &mut [f32]) {
+    let (fours, rest) = columns.as_chunks::<4>();
+    let rest_at = columns.len() - rest.len();
+    for (i, row) in rows.chunks_exact_mut(columns.len()).take(BLOCK).enumerate() {
+        let (slots, others) = row.split_at_mut(rest_at);
+        for ([a, b, c, d], slots) in fours.iter().zip(slots.as_chunks_mut::<4>().0) {
+            *slots = [a[i], b[i], c[i], d[i]];
+        }
+        others.iter_mut().zip(rest).for_each(|(slot, column)| *slot = column[i]);
+    }
+}
+
+/// The first number of these rows that is not finite.
+fn not_finite(
+    bars: &Bars,
+    features: &[Box<dyn FeatureConfig>],
+    first_row: usize,
+    rows: &[f32],
+    block: &Columns,
+) -> Option<FeatureError> {
+    let at = rows.iter().position(|value| !value.is_finite())?;
+    let (row, col) = (at / block.len(), at % block.len());
+    let column = features.iter().flat_map(|f| f.columns()).nth(col)?;
+    let time = bars.times()[first_row + row];
+    Some(FeatureError::NotFinite { column, value: block[col][row], scaled: rows[at], time })
+}
+
+fn width(features: &[Box<dyn FeatureConfig>]) -> usize {
+    features.iter().map(|f| f.columns().len()).sum()
+}
+
+/// Gives the features all bars, and `sink` the values of each block with its number of rows.
+///
+/// A feature takes in a whole block behind one virtual call. As a block is short, the processor begins with the next
+/// feature while the chain of the one before still runs.
+fn in_blocks(bars: &Bars, features: &[Box<dyn FeatureConfig>], mut sink: impl FnMut(&Columns, usize)) {
+    let mut streams: Vec<(Box<dyn Feature>, usize)> =
+        features.iter().map(|f| (f.stream(), f.columns().len())).collect();
+    let mut values = vec![[0.0; BLOCK]; width(features)];
+    let (time, rest) = bars.times().as_chunks::<BLOCK>();
+    let columns = [bars.open(), bars.high(), bars.low(), bars.close(), bars.volume()].map(|c| c.as_chunks::<BLOCK>().0);
+    for (i, time) in time.iter().enumerate() {
+        let block = BarBlock { time, values: columns.map(|column| &column[i]) };
+        let mut out = &mut values[..];
+        for (stream, width) in &mut streams {
+            let (own, others) = out.split_at_mut(*width);
+            stream.fold(&block, own);
+            out = others;
+        }
+        sink(&values, BLOCK);
+    }
+    let mut row = vec![0.0; values.len()];
+    for i in 0..rest.len() {
+        let bar = bars.bar(bars.len() - rest.len() + i);
+        let mut out = &mut row[..];
+        for (stream, width) in &mut streams {
+            let (own, others) = out.split_at_mut(*width);
+            stream.update(&bar, own);
+            out = others;
+        }
+        values.iter_mut().zip(&row).for_each(|(column, value)| column[i] = *value);
+    }
+    sink(&values, rest.len());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 pub struct Frame {
     rows: usize,
     cols: usize,
-    data: Arc<[f32]>,
+    data: Arc<Vec<f32>>,
 }
 
 impl Frame {
@@ -15,7 +15,7 @@ impl Frame {
     /// If `cols` is 0 or does not divide the length of `data`.
     pub fn new(cols: usize, data: Vec<f32>) -> Self {
         assert!(cols > 0 && data.len().is_multiple_of(cols), "{} numbers do not make rows of {cols}", data.len());
-        Self { rows: data.len() / cols, cols, data: data.into() }
+        Self { rows: data.len() / cols, cols, data: Arc::new(data) }
     }
 
     /// Number of rows `T`.

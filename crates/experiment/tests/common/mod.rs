@@ -16,7 +16,7 @@ dataset = "synthetic-hourly"
 train = ["2018-01-01", "2018-02-01"]
 test = ["2018-02-01", "2018-02-15"]
 [features]
-columns = [{ name = "relative_change", of = "close" }, { name = "relative_change", of = "volume", clip = 100.0 }]
+columns = [{ returns = { of = "close", kind = "percent" } }, { volume_change = { kind = "percent", clip = 100.0 } }]
 [environment]
 name = "bitcoin"
 sample_len = 40

@@ -79,9 +79,9 @@ train = ["{from}", "{to}"]
 test = ["{to}", "{end}"]
 [features]
 columns = [
-    {{ name = "relative_change", of = "open" }},
-    {{ name = "relative_change", of = "close" }},
-    {{ name = "relative_change", of = "volume", clip = 300.0 }},
+    {{ returns = {{ of = "open", kind = "percent" }} }},
+    {{ returns = {{ of = "close", kind = "percent" }} }},
+    {{ volume_change = {{ kind = "percent", clip = 300.0 }} }},
 ]
 [environment]
 name = "bitcoin"

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use pavlov_envs::{BatchFactory, EpisodeMode, environment};
-use pavlov_features::relative_change::{PriceField, RelativeChange};
-use pavlov_features::{FeatureConfig, FeatureTable, FittedScaler, Scaling, fold, market};
+use pavlov_features::{FeatureTable, FittedScaler, Scaling, feature, fold, market};
 use pavlov_market_data::{Bars, Manifest, Sources, load_dataset};
 use pavlov_rl_core::{ActionBatch, RngTree, Segment, Status};
 use pavlov_testkit::oracle::{Cue, Plan, foresight};
@@ -56,11 +55,15 @@ impl Arena {
     }
 
     fn on(bars: Bars, segment: Segment, commission: f64) -> Self {
-        let columns = [(PriceField::Open, None), (PriceField::Close, None), (PriceField::Volume, Some(300.0))];
-        let columns = columns.map(|(of, clip)| Box::new(RelativeChange { of, clip }) as Box<dyn FeatureConfig>);
+        let columns = [
+            ("returns", "of = 'open'\nkind = 'percent'"),
+            ("returns", "of = 'close'\nkind = 'percent'"),
+            ("volume_change", "kind = 'percent'\nclip = 300.0"),
+        ];
+        let columns = columns.map(|(name, keys)| feature(name).unwrap().parse_text(keys).unwrap());
         let table = fold(&bars, &columns).unwrap();
-        let scaler = FittedScaler::fit(Scaling::None, &table, 0..segment.first as usize);
-        let market = Arc::new(market(&bars, &table, &scaler, vec![segment]).unwrap());
+        let scaler = FittedScaler::fit(&Scaling::None, &columns, &bars, 0..segment.first as usize).unwrap();
+        let market = Arc::new(market(&bars, &columns, &scaler, vec![segment]).unwrap());
         let config = environment("bitcoin").unwrap().parse_text(&format!("commission = {commission}")).unwrap();
         let game = config.build(market, segment, EpisodeMode::Whole).unwrap();
         Self { bars, table, segment, commission, game }
