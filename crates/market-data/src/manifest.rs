@@ -1,5 +1,6 @@
-//! Dataset manifests: one TOML file says where bars come from and what they must be.
+//! Dataset manifests: one TOML file says where bars, or a series, come from and what they must be.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,11 +8,11 @@ use pavlov_store::{Disk, Hash, OsDisk};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::csv_file::CsvLayout;
+use crate::csv_file::{CsvLayout, Stamp};
 use crate::provider::{PROVIDERS, Provider};
 use crate::recipe::Recipe;
 use crate::time::Interval;
-use crate::{Adjustment, BarPolicy, MarketDataError, Span};
+use crate::{Adjustment, BarPolicy, Kind, MarketDataError, Span};
 
 const SCHEMA_VERSION: u32 = 1;
 const MAX_PROVIDED_BARS: i64 = 50_000_000;
@@ -49,11 +50,16 @@ struct Raw {
     name: DatasetName,
     summary: String,
     source: String,
-    symbol: String,
-    interval: Interval,
+    #[serde(default)]
+    kind: Kind,
+    symbol: Option<String>,
+    symbols: Option<Spanned<Vec<String>>>,
+    interval: Spanned<Interval>,
     adjustment: Adjustment,
     span: Option<Spanned<Span>>,
     expected_hash: Option<Hash>,
+    #[serde(default)]
+    expected_hashes: BTreeMap<String, Hash>,
     sources: Option<Spanned<Vec<SourceKind>>>,
     #[serde(default)]
     bars: BarPolicy,
@@ -80,19 +86,26 @@ impl TryFrom<String> for DatasetName {
 }
 
 impl Manifest {
-    /// Reads a manifest; `path` is only named in errors.
+    /// Reads a manifest; `path` is only named in errors. One with `symbols` must say by `symbol` which is meant.
     ///
     /// # Errors
     /// [`MarketDataError::Manifest`] with line and column; an unknown key or value names the nearest known one.
     pub fn parse(text: &str, path: &Path) -> Result<Manifest, MarketDataError> {
+        Manifest::parse_as(text, path, None)
+    }
+
+    /// Reads a manifest, of several symbols the one that is asked for.
+    fn parse_as(text: &str, path: &Path, asked: Option<&str>) -> Result<Manifest, MarketDataError> {
         let fault = |at: usize, message: String| fault_at(path, text, at, message);
         let toml_fault =
             |error: toml::de::Error| fault(error.span().map_or(0, |span| span.start), with_nearest(error.message()));
-        let raw: Raw = toml::from_str(text).map_err(toml_fault)?;
+        let mut raw: Raw = toml::from_str(text).map_err(toml_fault)?;
         if *raw.schema_version.get_ref() != SCHEMA_VERSION {
             let message = format!("schema_version {}, this build reads {SCHEMA_VERSION}", raw.schema_version.get_ref());
             return Err(fault(raw.schema_version.span().start, message));
         }
+        raw.choose(asked).map_err(|(at, message)| fault(at, message))?;
+        raw.check_kind().map_err(|(at, message)| fault(at, message))?;
         let provider = match &raw.provider {
             Some(table) => Some(raw.check_provider(table).map_err(|message| fault(table.span().start, message))?),
             None => None,
@@ -113,18 +126,32 @@ impl Manifest {
         Manifest::load_from(&OsDisk, path)
     }
 
-    pub(crate) fn load_from(disk: &dyn Disk, path: &Path) -> Result<Manifest, MarketDataError> {
-        let bytes = pavlov_store::read(disk, path)?;
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Manifest::parse(text, path),
-            Err(error) => {
-                let text = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-                Err(fault_at(path, &text, text.len(), "the text is not UTF-8".to_owned()))
+    fn load_from(disk: &dyn Disk, path: &Path) -> Result<Manifest, MarketDataError> {
+        Manifest::parse(&read_text(disk, path)?, path)
+    }
+
+    /// Reads a manifest file; one with `symbols` gives a manifest for each.
+    pub(crate) fn load_all(disk: &dyn Disk, path: &Path) -> Result<Vec<Manifest>, MarketDataError> {
+        #[derive(Deserialize)]
+        struct Group {
+            symbols: Option<Vec<String>>,
+        }
+        let text = read_text(disk, path)?;
+        match toml::from_str::<Group>(&text) {
+            Ok(Group { symbols: Some(symbols) }) if !symbols.is_empty() => {
+                symbols.iter().map(|symbol| Manifest::parse_as(&text, path, Some(symbol))).collect()
             }
+            _ => Ok(vec![Manifest::parse(&text, path)?]),
         }
     }
 
-    /// The dataset's name: the manifest's file name without `.toml`, and the folder in the cache.
+    /// What the dataset holds.
+    pub fn kind(&self) -> Kind {
+        self.recipe.kind
+    }
+
+    /// The dataset's name: the manifest's file name without `.toml`, with `/SYMBOL` if the manifest has several
+    /// symbols, and the folder in the cache.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -141,10 +168,10 @@ impl Manifest {
 
     /// The symbol.
     pub fn symbol(&self) -> &str {
-        &self.recipe.symbol
+        self.recipe.symbol()
     }
 
-    /// The size of a bar, ns.
+    /// The size of a bar, or the step of a series, ns; 0 if it has no fixed one.
     pub fn interval_ns(&self) -> i64 {
         self.recipe.interval_ns()
     }
@@ -188,14 +215,100 @@ impl Manifest {
     }
 }
 
+/// The file of a dataset's manifest and a text that [`Manifest::parse`] makes the dataset of.
+///
+/// A name `group/SYMBOL` means one symbol of the manifest `group`; its text says which one in a line more at the start.
+///
+/// # Errors
+/// [`MarketDataError::Store`] if the file cannot be read.
+pub fn manifest_text(datasets_dir: &Path, name: &str, disk: &dyn Disk) -> Result<(PathBuf, String), MarketDataError> {
+    let (file, symbol) = name.split_once('/').map_or((name, None), |(file, symbol)| (file, Some(symbol)));
+    let path = datasets_dir.join(format!("{file}.toml"));
+    let text = read_text(disk, &path)?;
+    let text = symbol.map_or_else(|| text.clone(), |symbol| format!("symbol = {symbol:?}\n{text}"));
+    Ok((path, text))
+}
+
+fn read_text(disk: &dyn Disk, path: &Path) -> Result<String, MarketDataError> {
+    let bytes = pavlov_store::read(disk, path)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let text = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
+        fault_at(path, &text, text.len(), "the text is not UTF-8".to_owned())
+    })
+}
+
+/// What can stand in the name of a folder on any machine.
+fn is_group_symbol(symbol: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".^=-_".contains(c);
+    !symbol.is_empty() && !symbol.starts_with('.') && symbol.chars().all(fits)
+}
+
 impl Raw {
+    /// Makes of a manifest with several symbols that of one of them.
+    fn choose(&mut self, asked: Option<&str>) -> Result<(), (usize, String)> {
+        let Some(symbols) = &self.symbols else {
+            return match self.symbol {
+                Some(_) if self.expected_hashes.is_empty() => Ok(()),
+                Some(_) => Err((0, "expected_hashes belongs to symbols; use expected_hash".to_owned())),
+                None => Err((0, "missing field `symbol`".to_owned())),
+            };
+        };
+        let (at, known) = (symbols.span().start, symbols.get_ref());
+        let refuse = |message: String| Err((at, message));
+        if let Some(odd) = known.iter().find(|symbol| !is_group_symbol(symbol)) {
+            return refuse(format!("{odd:?} cannot be one of several symbols; use letters, digits, . ^ = - and _"));
+        }
+        if let Some(odd) = self.expected_hashes.keys().find(|symbol| !known.contains(symbol)) {
+            return refuse(format!("expected_hashes names {odd:?}, which symbols does not"));
+        }
+        if self.expected_hash.is_some() {
+            return refuse("expected_hash belongs to symbol; use expected_hashes".to_owned());
+        }
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let name = &self.name.0;
+        let Some(symbol) = asked.map(str::to_owned).or(self.symbol.take()) else {
+            return refuse(format!(
+                "it has several symbols; name one, as {name}/{}",
+                known.join(&format!(" or {name}/"))
+            ));
+        };
+        if !known.contains(&symbol.as_str()) {
+            return refuse(format!("unknown symbol `{symbol}`{}", suggestion(&symbol, &known)));
+        }
+        self.expected_hash = self.expected_hashes.get(&symbol).copied();
+        self.name.0 = format!("{name}/{symbol}");
+        if let Some(file) = &mut self.file {
+            file.path = file.path.replace("{symbol}", &symbol);
+            file.only.values_mut().for_each(|value| *value = value.replace("{symbol}", &symbol));
+        }
+        self.symbol = Some(symbol);
+        Ok(())
+    }
+
+    /// Whether interval, sources and stamp fit what the dataset holds.
+    fn check_kind(&self) -> Result<(), (usize, String)> {
+        let at = self.interval.span().start;
+        let stamped_open = self.file.as_ref().is_some_and(|file| file.stamp == Stamp::Open);
+        match (self.kind, self.interval.get_ref()) {
+            (Kind::Bars, Interval::Months(_) | Interval::Irregular) => Err((
+                at,
+                "a bar has a fixed length; read the values of months as a series: kind = \"series\"".to_owned(),
+            )),
+            (Kind::Series, Interval::Irregular) if stamped_open => {
+                Err((at, "without an interval a value is stamped when it is known: file.stamp = \"close\"".to_owned()))
+            }
+            (Kind::Series, _) if self.provider.is_some() => Err((at, "no provider gives a series".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
     /// The registry's entry for the provider, once the manifest has what any provider needs.
     fn check_provider(&self, table: &Spanned<toml::Table>) -> Result<&'static crate::ProviderEntry, String> {
         let known = || PROVIDERS.iter().map(|entry| entry.name).collect::<Vec<_>>();
         let name = table.get_ref().get("name").and_then(toml::Value::as_str);
         let name = name.ok_or_else(|| format!("provider.name is missing{}", suggestion("", &known())))?;
         let span = self.span.as_ref().ok_or("a provider needs the span to fetch; add span = [from, to]")?.get_ref();
-        let bars = span.to_ns.saturating_sub(span.from_ns) / self.interval.0;
+        let bars = span.to_ns.saturating_sub(span.from_ns) / self.interval.get_ref().ns().max(1);
         if bars > MAX_PROVIDED_BARS {
             return Err(format!("the span holds {bars} bars, a provider gives at most {MAX_PROVIDED_BARS}"));
         }
@@ -245,12 +358,13 @@ impl Raw {
             expected_hash: self.expected_hash,
             sources,
             recipe: Recipe {
-                symbol: self.symbol,
-                interval: self.interval,
+                symbol: self.symbol.unwrap_or_default(),
+                interval: self.interval.into_inner(),
                 span: self.span.map(Spanned::into_inner),
                 policy: self.bars,
                 file: self.file,
                 provider: self.provider.map(Spanned::into_inner),
+                kind: self.kind,
             },
             provider,
         }
@@ -331,7 +445,24 @@ mode.martingale.volatility = 0.01
             ("stamp = ", "stmp = ", ":15:1: unknown key `stmp`; did you mean `stamp`?"),
             ("open = \"Open\"", "opne = \"Open\"", ": unknown key `opne`; did you mean `open`?"),
             ("stamp = \"open\"", "stamp = \"opening\"", ":15:9: unknown value `opening`; did you mean `open`?"),
-            ("zone = \"UTC\"", "zone = \"Asia/Seoul\"", ":14:8: unknown value `Asia/Seoul`"),
+            (
+                "zone = \"UTC\"",
+                "zone = \"Asia/Soul\"",
+                ":14:8: \"Asia/Soul\" is no time zone like \"UTC\" or \"Asia/Seoul\"; did you mean \"Asia/Seoul\"?",
+            ),
+            ("interval = \"1h\"", "interval = \"1mo\"", ":6:12: a bar has a fixed length"),
+            (
+                "symbol = \"BTCUSD\"",
+                "symbols = [\"A\", \"B\"]",
+                ":5:11: it has several symbols; name one, as example/A or",
+            ),
+            ("symbol = \"BTCUSD\"", "symbols = [\"A/B\"]", ":5:11: \"A/B\" cannot be one of several symbols"),
+            (
+                "symbol = \"BTCUSD\"",
+                "symbol = \"C\"\nsymbols = [\"A\"]",
+                ":6:11: unknown symbol `C`; did you mean `A`?",
+            ),
+            ("name = \"example\"", "name = \"example\"\nkind = \"series\"", "no provider gives a series"),
             ("interval = \"1h\"", "interval = \"hourly\"", ":6:12: \"hourly\" is no bar size like 2m, 1h or 1d"),
             ("2018-02-01", "2017-02-01", ":8:8: span: 2018-01-01 is not before 2017-02-01"),
             ("name = \"example\"", "name = \"../example\"", ":2:8: \"../example\" is no dataset name"),
