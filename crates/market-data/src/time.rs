@@ -128,7 +128,7 @@ impl Interval {
         self.moved(ns, zone, 1)
     }
 
-    /// The instant one interval before another; the inverse of [`Interval::after`].
+    /// The instant one interval before another: the inverse of [`Interval::after`], but for days that a month lacks.
     pub(crate) fn before(self, ns: i64, zone: &TimeZone) -> i64 {
         self.moved(ns, zone, -1)
     }
@@ -144,17 +144,14 @@ impl Interval {
         };
         let local = Timestamp::from_nanosecond(i128::from(ns)).map(|instant| instant.to_zoned(zone.clone()));
         let moved = local.and_then(|local| local.checked_add(calendar?));
-        moved.ok().and_then(|moved| nanoseconds(moved.timestamp())).unwrap_or(ns)
+        let beyond = if sign > 0 { i64::MAX } else { i64::MIN };
+        moved.ok().and_then(|moved| nanoseconds(moved.timestamp())).unwrap_or(beyond)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ns(text: &str) -> i64 {
-        read_time(text).unwrap()
-    }
 
     #[test]
     fn bar_sizes_read_back() {
@@ -166,6 +163,29 @@ mod tests {
         for bad in ["", "h", "0h", "-1h", "1", "1y", "99999999999w"] {
             assert!(Interval::try_from(bad.to_owned()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn days_and_months_are_those_of_the_zone() {
+        let interval = |text: &str| Interval::try_from(text.to_owned()).unwrap();
+        let instant = |text: &str| read_time(text).unwrap();
+        let (utc, york) = (TimeZone::UTC, TimeZone::get("America/New_York").unwrap());
+        let cases = [
+            ("1d", &utc, "2018-03-11", "2018-03-12"),
+            ("1d", &york, "2018-03-11T05:00:00Z", "2018-03-12T04:00:00Z"),
+            ("1w", &york, "2018-11-01T04:00:00Z", "2018-11-08T05:00:00Z"),
+            ("24h", &york, "2018-12-11T05:00:00Z", "2018-12-12T05:00:00Z"),
+            ("1h", &york, "2018-11-04T05:00:00Z", "2018-11-04T06:00:00Z"),
+            ("1mo", &utc, "2018-02-01", "2018-03-01"),
+            ("3mo", &york, "2018-02-01T05:00:00Z", "2018-05-01T04:00:00Z"),
+            ("irregular", &york, "2018-02-01", "2018-02-01"),
+        ];
+        for (size, zone, from, to) in cases {
+            assert_eq!(interval(size).after(instant(from), zone), instant(to), "{size} behind {from}");
+            assert_eq!(interval(size).before(instant(to), zone), instant(from), "{size} before {to}");
+        }
+        assert_eq!(String::from(interval("18mo")), "18mo");
+        assert_eq!(interval("1d").after(i64::MAX, &york), i64::MAX);
     }
 
     #[test]

@@ -166,12 +166,16 @@ const TIMES_OF_DAY: [&str; 9] = [
 ];
 const OFFSETS: [&str; 4] = ["", "%:z", "%z", " %z"];
 
+fn is_bare_number(stamp: &str) -> bool {
+    let stamp = stamp.trim();
+    let digits = stamp.strip_prefix('-').unwrap_or(stamp);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The formats that may be meant by a column that begins with this stamp.
 fn formats_for(first: &str) -> Vec<TimeFormat> {
-    let first = first.trim();
-    let digits = first.strip_prefix('-').unwrap_or(first);
-    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return formats_of_digits(digits.len());
+    if is_bare_number(first) {
+        return formats_of_digits(first.trim().trim_start_matches('-').len());
     }
     let mut formats = Vec::new();
     for date in DATES {
@@ -219,13 +223,11 @@ impl TimeEvidence {
             self.first = Some((line, stamp.to_owned()));
             self.fits = formats_for(stamp).into_iter().map(|format| (format, 0)).collect();
         }
-        // Bare numbers of another length count something else.
-        let digits = |format: &TimeFormat| match format {
-            TimeFormat::Pattern(_) => true,
-            unix => formats_for(stamp).contains(unix),
-        };
+        // Bare numbers of another length mean something else.
+        let known = is_bare_number(stamp).then(|| formats_for(stamp));
+        let fits = |format: &TimeFormat| known.as_ref().is_none_or(|known| known.contains(format));
         let read = |format: &TimeFormat, digest: i64| {
-            let instant = format.read(stamp, Some(&TimeZone::UTC)).ok().filter(|_| digits(format))?;
+            let instant = format.read(stamp, Some(&TimeZone::UTC)).ok().filter(|_| fits(format))?;
             Some((format.clone(), digest.wrapping_mul(31).wrapping_add(instant)))
         };
         let fits: Vec<_> = self.fits.iter().filter_map(|(format, digest)| read(format, *digest)).collect();
@@ -380,6 +382,8 @@ mod tests {
         );
         let (line, problem) = decided(&["1627689600000", "1526364000"]).unwrap_err();
         assert!(line == 2 && problem.contains("\"1526364000\" is not a number of unix_milliseconds"), "{problem}");
+        let (line, problem) = decided(&["20180507", "2018051"]).unwrap_err();
+        assert!(line == 2 && problem.contains("\"2018051\" is not a time like \"%Y%m%d\""), "{problem}");
         let (line, problem) = decided(&["2018-05-07", "total"]).unwrap_err();
         assert!(line == 2 && problem.contains("\"total\" is not a time like \"%Y-%m-%d\""), "{problem}");
         let (line, problem) = decided(&["yesterday"]).unwrap_err();
