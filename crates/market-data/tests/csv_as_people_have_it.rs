@@ -116,6 +116,11 @@ fn every_style_of_the_same_two_bars_is_read_alike() {
                 .to_owned(),
             "only = { tic = \"A\" }",
         ),
+        (
+            "stamped at the opening (stated)",
+            PLAIN.replace("Date", "Date,ticker").replace("15,", "15,FB,").replace("16,", "16,META,"),
+            "only = {}",
+        ),
         ("stamped at the opening (stated)", format!("{PLAIN}2018-05-17,null,null,null,null,null\n,,,,,\n"), ""),
         ("stamped at the opening (stated)", format!("{PLAIN}2018-05-17,,,,,0\n\n2018-05-18,-,-,-,-,-\n"), ""),
         ("times as %d/%m/%Y (stated)", dates("15/05/2018", "16/05/2018"), "time_format = \"%d/%m/%Y\""),
@@ -324,6 +329,12 @@ fn an_adjusted_close_is_never_read_by_accident() {
     );
     let error = load("adjustment = \"split_and_dividend\"", close).unwrap_err().to_string();
     assert!(error.contains("line 1") && error.contains("not adjusted for dividends"), "{error}");
+    let all = "columns = { open = \"Adj Open\", close = \"Adj Close\" }\n";
+    let yahoo = yahoo.replace("Open", "Adj Open").replace("10,12,9", "7,8,7");
+    let text =
+        format!("{BARE}\n[file]\npath = \"example.csv\"\n{UTC}{all}").replace("\"none\"", "\"split_and_dividend\"");
+    let adjusted_all = Manifest::parse(&text, Path::new("datasets/example.toml")).unwrap();
+    load_dataset(&adjusted_all, &sources(yahoo.as_bytes())).unwrap();
     let mixed = load("adjustment = \"mixed\"", adjusted).unwrap();
     assert_eq!((mixed.bars.close(), mixed.provenance.cleaning.inconsistent_kept), (&[8.0, 8.0][..], 2));
     assert_eq!(mixed.provenance.adjustment, pavlov_market_data::Adjustment::Mixed, "marked");

@@ -108,6 +108,11 @@ fn plain(header: &str) -> String {
     bare.to_lowercase().split(['_', ' ']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether a header says that its prices are adjusted.
+pub(super) fn is_adjusted(header: &str) -> bool {
+    ["adj", "수정", "調整"].iter().any(|mark| plain(header).starts_with(mark))
+}
+
 /// Whether a header is a usual name of a column with a character that is not ASCII: garbled text has none.
 pub(super) fn is_known_abroad(header: &str) -> bool {
     let roles = BAR_ROLES.into_iter().chain([Role::AdjustedClose, Role::Symbol]);

@@ -49,9 +49,9 @@ pub(crate) struct CsvLayout {
     /// The names of the columns of a file that has no header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) header: Option<Vec<String>>,
-    /// The rows that count: those with these values in these columns. Default all.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) only: BTreeMap<String, String>,
+    /// The rows that count: those with these values in these columns. Default all, if they are of one symbol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) only: Option<BTreeMap<String, String>>,
     /// What stands before the fraction of a number; the other of comma and point may stand between thousands.
     /// Default: detected.
     #[serde(skip_serializing_if = "Option::is_none")]

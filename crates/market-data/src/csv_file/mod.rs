@@ -155,6 +155,7 @@ fn check_adjustment(
     let Some(other) = adjusted.first() else { return Ok(()) };
     let problem = match adjustment {
         Adjustment::Mixed => return Ok(()),
+        _ if columns::is_adjusted(&header[close]) && columns::is_adjusted(&header[open]) => return Ok(()),
         _ if adjusted.contains(&close) => format!(
             "the close is read from {:?}, which is adjusted for dividends, and the open from {:?}, which is not; read \
              another close, or allow the mix by name: adjustment = \"mixed\"",

@@ -55,7 +55,7 @@ impl<'b> Table<'b> {
         let fields = roles.iter().map(find).collect::<Result<Vec<_>, _>>()?;
         let names: Vec<String> = fields.iter().map(|i| format!("{:?}", dialect.header[*i])).collect();
         read_as.note(format!("columns {}", names.join(" ")), roles.iter().all(|r| columns::is_stated(*r, layout)));
-        let only = layout.only.iter().map(|(name, value)| {
+        let only = layout.only.iter().flatten().map(|(name, value)| {
             read_as.note(format!("rows where {name} is {value}"), true);
             columns::named(&source, dialect.line, name, &dialect.header).map(|column| (column, value.clone()))
         });
@@ -251,7 +251,7 @@ struct Symbols<'h> {
 impl<'h> Symbols<'h> {
     /// Looks at every symbol column, unless the manifest chooses rows.
     fn of(header: &'h [String], layout: &CsvLayout) -> Symbols<'h> {
-        let columns = if layout.only.is_empty() {
+        let columns = if layout.only.is_none() {
             columns::candidates(Role::Symbol, header, layout).into_iter().map(|i| (i, header[i].as_str())).collect()
         } else {
             Vec::new()
@@ -269,7 +269,7 @@ impl<'h> Symbols<'h> {
             if !symbol.is_empty() && first != symbol {
                 let problem = format!(
                     "column {name:?} holds several symbols, {first:?} and {symbol:?}; choose one with \
-                     file.only = {{ {name:?} = {first:?} }}"
+                     file.only = {{ {name:?} = {first:?} }}, or take all rows with file.only = {{}}"
                 );
                 self.several = Some((line, problem));
             }

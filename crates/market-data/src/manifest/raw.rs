@@ -101,7 +101,10 @@ impl Raw {
         self.name.0 = format!("{name}/{symbol}");
         if let Some(file) = &mut self.file {
             file.path = file.path.replace("{symbol}", &symbol);
-            file.only.values_mut().for_each(|value| *value = value.replace("{symbol}", &symbol));
+            file.only
+                .iter_mut()
+                .flat_map(BTreeMap::values_mut)
+                .for_each(|value| *value = value.replace("{symbol}", &symbol));
         }
         self.symbol = Some(symbol);
         Ok(())
