@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pavlov_agents::Device;
 use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset, manifest_text, manifests};
-use pavlov_store::{Disk, RunFolder};
+use pavlov_store::{Disk, OsDisk, RunFolder};
 use rayon::prelude::*;
 
 use crate::error::ExperimentError;
@@ -177,7 +177,7 @@ impl Workplace<'_> {
 
 fn read_manifest(asked: &str, path: &Path, options: &Options) -> Result<String, ExperimentError> {
     if path.exists() {
-        return Ok(manifest_text(&options.datasets_dir, asked, &*options.disk)?.1);
+        return Ok(manifest_text(&options.datasets_dir, asked, &OsDisk)?.1);
     }
     let known = manifests(&options.datasets_dir, &*options.disk).unwrap_or_default();
     let known: Vec<&str> = known.iter().map(Manifest::name).collect();
