@@ -180,7 +180,10 @@ fn read_manifest(asked: &str, path: &Path, options: &Options) -> Result<String, 
         return Ok(manifest_text(&options.datasets_dir, asked, &OsDisk)?.1);
     }
     let known = manifests(&options.datasets_dir, &*options.disk).unwrap_or_default();
-    let known: Vec<&str> = known.iter().map(Manifest::name).collect();
+    let file = |manifest: &Manifest| manifest.name().split('/').next().unwrap_or_default().to_owned();
+    let mut known: Vec<String> = known.iter().map(file).collect();
+    known.dedup();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
     Err(ExperimentError::UnknownDataset { path: path.to_owned(), hint: suggestion(asked, &known) })
 }
 
