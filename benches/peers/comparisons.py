@@ -7,6 +7,7 @@ from itertools import cycle
 import numpy as np
 import torch
 
+import market_data
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
 from lstm_ppo import AsPublished, Network, OnePass
 
@@ -42,7 +43,7 @@ class Comparison:
 
 
 # The sizes of the workspace's own benches: rows of the market, plans of random actions, steps of an episode.
-ENV_ROWS, PLANS, LEARN_ROWS, EPISODE = 2_000, 64, 10_000, 500
+ENV_ROWS, PLANS, LEARN_ROWS, EPISODE, BARS = 2_000, 64, 10_000, 500, 1_000_000
 
 
 def one_copy(whole: bool) -> Callable[[], Call]:
@@ -154,5 +155,17 @@ COMPARISONS: tuple[Comparison, ...] = (
             Peer("PyTorch, oneDNN", lstm(onednn=True)),
             Peer("PyTorch, without oneDNN", lstm(onednn=False)),
         ),
+    ),
+    Comparison(
+        "MACD, ATR and three EMA over 1,000,000 bars",
+        "rows/s",
+        Ours("features", "features/frame", BARS),
+        (Peer("TA-Lib (C)", lambda: market_data.indicators(BARS), BARS),),
+    ),
+    Comparison(
+        "Bars from Parquet, 1,000,000 of a minute",
+        "rows/s",
+        Ours("cache_read", "cache_read/bars", BARS),
+        (Peer("polars, one thread", lambda: market_data.parquet_read(BARS), BARS),),
     ),
 )

@@ -6,8 +6,8 @@
 
 import os
 
-# Before NumPy and PyTorch are loaded: they read these once.
-for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+# Before NumPy, polars and PyTorch are loaded: they read these once.
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"):
     os.environ[variable] = "1"
 
 import argparse
@@ -21,6 +21,8 @@ from pathlib import Path
 from statistics import median
 
 import numpy
+import polars
+import talib
 import torch
 
 import check
@@ -137,6 +139,8 @@ def machine() -> dict[str, str]:
         "rustc": rustc[1] if len(rustc) > 1 else "unknown",
         "python": platform.python_version(),
         "numpy": numpy.__version__,
+        "polars": polars.__version__,
+        "talib": talib.__version__,
         "torch": torch.__version__,
     }
 
