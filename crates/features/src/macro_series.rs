@@ -111,7 +111,6 @@ impl Stream<1> for Returns {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{feature, series_bar};
 
     fn values(parameters: &str, series: &[f64]) -> Vec<f64> {
