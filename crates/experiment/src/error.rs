@@ -64,7 +64,7 @@ pub enum ExperimentError {
         /// Name of the series.
         name: String,
         /// The cause.
-        source: MarketDataError,
+        source: Box<MarketDataError>,
     },
     /// There is no manifest of this name.
     #[error("{key}: there is no manifest {path}{hint}", path = path.display())]
@@ -180,6 +180,10 @@ impl ExperimentError {
     /// Whether nothing is wrong: the run was only not brought to its end.
     pub(crate) fn is_unfinished(&self) -> bool {
         matches!(self, Self::Interrupted { .. } | Self::Unfinished { .. })
+    }
+
+    pub(crate) fn series(name: &str, source: MarketDataError) -> Self {
+        Self::Series { name: name.to_owned(), source: Box::new(source) }
     }
 
     pub(crate) fn checkpoint(seed: u64, error: impl ToString) -> Self {

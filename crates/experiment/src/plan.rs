@@ -468,7 +468,7 @@ impl Reader<'_> {
         if let (Some(series), Some(known)) = (config.series(), known)
             && !known.contains(&series)
         {
-            messages.push(format!("series there is no section [data.series.{series}]{}", suggestion(series, known)));
+            messages.push(format!("series names no section [data.series.{series}]{}", suggestion(series, known)));
         }
         self.source.check(&section, &parameters, messages, self.problems);
         Some(config)

@@ -60,7 +60,7 @@ pub fn run(
 ) -> Result<Report, ExperimentError> {
     let mut plan = Plan::parse(config, &read(config)?, overrides)?;
     add_manifests(&mut plan, options)?;
-    let world = load_world(&plan, &options.datasets_dir, options, hooks)?;
+    let world = load_world(&plan, &|dataset| manifest_path(dataset, options), options, hooks)?;
     train::check_agent(&plan, &world, &options.device)?;
     let folder = RunFolder::create(options.disk.clone(), out)?;
     pavlov_store::write_atomic(&**folder.disk(), &folder.plan(), plan.to_text().as_bytes())?;
@@ -93,7 +93,7 @@ fn open<'a>(run: &Path, options: &'a Options, hooks: &'a Hooks<'a>) -> Result<Wo
     let path = folder.plan();
     let text = pavlov_store::read(&*options.disk, &path)?;
     let plan = Plan::parse(&path, &String::from_utf8_lossy(&text), &[])?;
-    let world = load_world(&plan, &path, options, hooks)?;
+    let world = load_world(&plan, &|_| path.clone(), options, hooks)?;
     Ok(Workplace { folder, plan, world, options, hooks })
 }
 
@@ -186,9 +186,14 @@ fn add_manifests(plan: &mut Plan, options: &Options) -> Result<(), ExperimentErr
     Ok(())
 }
 
+/// The file with the manifest of a dataset.
+fn manifest_path(dataset: &str, options: &Options) -> PathBuf {
+    let file = dataset.split('/').next().unwrap_or_default();
+    options.datasets_dir.join(format!("{file}.toml"))
+}
+
 fn read_manifest(key: &str, asked: &str, options: &Options) -> Result<String, ExperimentError> {
-    let file = asked.split('/').next().unwrap_or_default();
-    let path = options.datasets_dir.join(format!("{file}.toml"));
+    let path = manifest_path(asked, options);
     if path.exists() {
         return Ok(manifest_text(&options.datasets_dir, asked, &*options.disk)?.1);
     }
@@ -201,18 +206,25 @@ fn read(path: &Path) -> Result<String, ExperimentError> {
     std::fs::read_to_string(path).map_err(|source| ExperimentError::Read { path: path.to_owned(), source })
 }
 
-/// Loads bars and series by the manifests of the plan; `path` is named in errors of these.
-fn load_world(plan: &Plan, path: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<World, ExperimentError> {
-    let manifest = Manifest::parse(plan.manifest.as_deref().unwrap_or_default(), path)?;
+/// Loads bars and series by the manifests of the plan; `origin` is the file of a dataset's manifest, for errors.
+fn load_world(
+    plan: &Plan,
+    origin: &dyn Fn(&str) -> PathBuf,
+    options: &Options,
+    hooks: &Hooks<'_>,
+) -> Result<World, ExperimentError> {
     let sources = Sources {
         disk: options.disk.clone(),
         cache_dir: Some(options.cache_dir.clone()),
         data_dir: options.data_dir.clone(),
     };
     let told = |note: &str| (hooks.progress)(Event::Note(note));
-    let dataset = load_dataset(&manifest, &sources)?;
+    let manifest =
+        |dataset: &str, text: Option<&String>| Manifest::parse(text.map_or("", String::as_str), &origin(dataset));
+    let dataset = load_dataset(&manifest(&plan.data.dataset, plan.manifest.as_ref())?, &sources)?;
     dataset.notes.iter().for_each(|note| told(note));
-    let load = |(name, config)| series::load(name, config, &plan.series_manifests, path, &sources, &told);
+    let manifest = |dataset: &str| manifest(dataset, plan.series_manifests.get(dataset));
+    let load = |(name, config)| series::load(name, config, &manifest, &sources, &told);
     let series = plan.series().map(load).collect::<Result<Vec<_>, _>>()?;
     world::build(plan, &dataset, &series)
 }

@@ -1,9 +1,10 @@
 //! Series beside the bars: section `[data.series.NAME]`, and from it to values.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use pavlov_market_data::{Kind, Manifest, MarketWide, MaxAge, Series, Sources, load_dataset, load_series};
+use pavlov_market_data::{
+    Kind, Manifest, MarketDataError, MarketWide, MaxAge, Series, Sources, load_dataset, load_series,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ExperimentError;
@@ -101,19 +102,17 @@ pub struct LoadedSeries {
     pub note: String,
 }
 
-/// Loads a series from the manifests of its datasets; `told` hears what went wrong on the way and was helped.
+/// Loads a series; `manifest` gives that of a dataset by name, and `told` hears what went wrong on the way and was helped.
 ///
 /// # Errors
 /// [`ExperimentError::Data`], and [`ExperimentError::Series`] if symbols do not fit together.
 pub fn load(
     name: &str,
     config: &SeriesConfig,
-    manifests: &BTreeMap<String, String>,
-    path: &Path,
+    manifest: &dyn Fn(&str) -> Result<Manifest, MarketDataError>,
     sources: &Sources,
     told: &dyn Fn(&str),
 ) -> Result<LoadedSeries, ExperimentError> {
-    let manifest = |dataset: &str| Manifest::parse(manifests.get(dataset).map_or("", String::as_str), path);
     let age = String::from(config.max_age);
     let mut hashes = BTreeMap::new();
     let (series, what) = match &config.source {
@@ -132,7 +131,7 @@ pub fn load(
                 symbols.push(loaded.bars);
             }
             let series = value.series(name, &symbols);
-            let series = series.map_err(|source| ExperimentError::Series { name: name.to_owned(), source })?;
+            let series = series.map_err(|source| ExperimentError::series(name, source))?;
             let value = match value {
                 MarketWide::MeanReturn => "mean return",
                 MarketWide::Dispersion => "dispersion of the returns",

@@ -97,7 +97,7 @@ fn join(bars: &Bars, series: &[LoadedSeries]) -> Result<Joined, ExperimentError>
     let wanted = if bars.is_empty() { &[] } else { series };
     for LoadedSeries { name, series, max_age, .. } in wanted {
         let joined = as_of(series, bars.times(), *max_age);
-        aligned.push((name, joined.map_err(|source| ExperimentError::Series { name: name.clone(), source })?));
+        aligned.push((name, joined.map_err(|source| ExperimentError::series(name, source))?));
     }
     let latest = aligned.iter().max_by_key(|(_, aligned)| aligned.first);
     let first = latest.map_or(0, |(_, aligned)| aligned.first);

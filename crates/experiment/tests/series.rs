@@ -90,6 +90,23 @@ fn a_series_that_ends_within_the_test_span_is_refused_with_its_cure() {
 }
 
 #[test]
+fn a_manifest_of_a_series_that_is_missing_or_wrong_is_named() {
+    for (from, to, expected) in [
+        ("dataset = \"late\"", "dataset = \"lat\"", "data.series.late: there is no manifest"),
+        ("[\"one\"", "[\"arch-vix\"", "dataset arch-vix holds a series"),
+        ("dataset = \"late\"", "dataset = \"broken\"", "broken.toml:1:1: "),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        options(place.path(), 1);
+        let broken = place.path().join("datasets/broken.toml");
+        pavlov_store::write_atomic(&OsDisk, &broken, b"schema_versoin = 1\n").unwrap();
+        let error = run_with(place.path(), "2018-01-01", "2018-03-01", &config().replace(from, to)).unwrap_err();
+        assert!(error.to_string().contains(expected), "{to}: {error}");
+        assert_eq!(error.exit_code(), 2, "{error}");
+    }
+}
+
+#[test]
 fn series_read_back_and_what_is_wrong_with_them_is_named() {
     let file = Path::new("series.toml");
     let plan = Plan::parse(file, &config(), &[]).unwrap();
@@ -97,11 +114,20 @@ fn series_read_back_and_what_is_wrong_with_them_is_named() {
     assert_eq!((again.config_hash(), &again.data), (plan.config_hash(), &plan.data));
     assert_eq!(plan.series().map(|(name, _)| name).collect::<Vec<_>>(), ["late", "market"]);
     for (from, to, expected) in [
-        ("series = \"late\"", "series = \"lte\"", "there is no section [data.series.lte]; did you mean `late`?"),
+        (
+            "series = \"late\"",
+            "series = \"lte\"",
+            "features.columns[0].macro.series names no section [data.series.lte]; did you mean `late`?",
+        ),
         ("dataset = \"late\"\n", "", "data.series.late: needs either `dataset`, or `of` and `value`"),
         ("max_age = \"1h\"", "", "data.series.late: missing field `max_age`"),
         ("max_age = \"1h\"", "max_age = \"1mo\"", "\"1mo\" is no length of time like 90m, 36h or 5d"),
         ("max_age = \"1h\"", "max_aeg = \"1h\"", "unknown key `max_aeg`; did you mean `max_age`?"),
+        (
+            "\"macro\", ",
+            "{ macro = { series = \"vix\" } }, ",
+            "names no section [data.series.vix]; known are late, market",
+        ),
         ("\"two\"]", "\"one\"]", "`of` names one twice"),
         (", \"two\"]", "]", "`of` must name two datasets or more, got 1"),
         ("\"dispersion\"", "\"median\"", "unknown value `median`"),

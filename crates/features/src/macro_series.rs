@@ -39,7 +39,7 @@ impl Indicator for MacroSeries {
                   `x[t] - x[t-1]`; `returns`: `x[t] / x[t-1] - 1`; `log_returns`: `ln(x[t] / x[t-1])`; 0 in the first \
                   row, after a value of 0 and where the logarithm is not defined. A change is that since the bar \
                   before, so it shows at the one bar at which a value became known and is 0 until the next one does",
-        source: "double DQN article, experiments 3 to 6 (`returns` of yields, VIX, Russell 2000, gold and oil)",
+        source: "double DQN article, its experiments with macro data (`returns` of yields, VIX, Russell 2000, gold and oil)",
         warm_up: "1 for a change, none for the level; the bars before the first value of the series are cut",
         parameters: &[
             ("series", "the `NAME` of a section `[data.series.NAME]` of the config"),

@@ -1,3 +1,4 @@
+use pavlov_market_data::Bars;
 use pavlov_rl_core::{Frame, Market, PriceTable, Segment};
 
 use crate::inputs::{Blocks, Followed};
@@ -130,7 +131,7 @@ fn transpose(columns: &[[f32; BLOCK]], rows: &mut [f32]) {
 
 /// The first number of these rows that is not finite.
 fn not_finite(
-    bars: &pavlov_market_data::Bars,
+    bars: &Bars,
     features: &[Box<dyn FeatureConfig>],
     first_row: usize,
     rows: &[f32],

@@ -135,3 +135,23 @@ fn a_days_vix_reaches_the_hours_of_bitcoin_when_its_day_is_over_and_lasts_over_t
     assert!(error.starts_with("^VIX: at 2018-05-29T01:00:00Z the last value is from 2018-05-26T00:00:00Z"), "{error}");
     assert!(error.contains("73h old, and may be carried 3d at most"), "{error}");
 }
+
+#[test]
+fn a_session_of_new_york_reaches_a_clock_that_never_sleeps_at_its_own_hour_before_and_after_the_clocks_change() {
+    let place = tempfile::tempdir().unwrap();
+    // The clocks of New York went forward on Sunday, 2018-03-11.
+    let rows = "time,value\n2018-03-08 16:00,1\n2018-03-09 16:00,2\n2018-03-12 16:00,3\n2018-03-13 16:00,4\n";
+    pavlov_store::write_atomic(&OsDisk, &place.path().join("closes.csv"), rows.as_bytes()).unwrap();
+    let text = "schema_version = 1\nname = \"closes\"\nsummary = \"closes\"\nsource = \"made up\"\nkind = \"series\"\n\
+                symbol = \"NYSE\"\ninterval = \"irregular\"\nadjustment = \"none\"\nsources = [\"file\"]\n[file]\n\
+                path = \"closes.csv\"\nzone = \"America/New_York\"\nstamp = \"close\"\n";
+    let sources = Sources { disk: Arc::new(OsDisk), cache_dir: None, data_dir: Some(place.path().to_owned()) };
+    let manifest = Manifest::parse(text, Path::new("closes.toml")).unwrap();
+    let closes = load_series(&manifest, &sources).unwrap().series;
+    let hours: Vec<i64> = (0..144).map(|hour| at("2018-03-08") + hour * 3_600 * SECOND).collect();
+    let got = as_of(&closes, &hours, days(4)).unwrap();
+    assert_eq!(hours[got.first], at("2018-03-08T21:00:00Z"));
+    let news = got.values.windows(2).zip(&hours[got.first + 1..]).filter(|(pair, _)| pair[0] != pair[1]);
+    let expected = ["2018-03-09T21:00:00Z", "2018-03-12T20:00:00Z", "2018-03-13T20:00:00Z"];
+    assert_eq!(news.map(|(_, hour)| *hour).collect::<Vec<_>>(), expected.map(at));
+}
