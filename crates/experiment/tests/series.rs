@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::{CONFIG, experiment, fingerprint, options, with_hooks};
-use pavlov_experiment::{ExperimentError, Plan, report::Report, run};
+use pavlov_experiment::{ExperimentError, Options, Plan, report::Report, run};
 use pavlov_features::{FeatureConfig, Inputs, feature, fold};
 use pavlov_market_data::{Bars, Manifest, MarketWide, MaxAge, Sources, as_of, load_dataset, manifest_text};
 use pavlov_store::OsDisk;
@@ -210,4 +210,32 @@ fn the_mean_return_of_three_dow_stocks_is_that_of_their_closes() {
     let variance = returns.iter().map(|x| x * x).sum::<f64>() / 3.0 - expected * expected;
     assert!((mean.values()[row] - expected).abs() < 1e-15);
     assert!((spread.values()[row] - variance.sqrt()).abs() < 1e-12);
+}
+
+#[test]
+fn an_experiment_on_tesla_with_vix_and_gold_holds_their_hashes_and_their_history() {
+    let Some(data) = pavlov_testkit::data_dir() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let config = CONFIG
+        .replace("synthetic-hourly", "tsla-2017-2019")
+        .replace("[\"2018-01-01\", \"2018-02-01\"]", "[\"2017-01-01\", \"2019-01-01\"]")
+        .replace("[\"2018-02-01\", \"2018-02-15\"]", "[\"2019-01-01\", \"2020-01-01\"]")
+        .replace(
+            "[features]",
+            "[data.series]\nvix = { dataset = \"macro-2017-2019/^VIX\", max_age = \"5d\" }\n\
+             gold = { dataset = \"macro-2017-2019/GC=F\", max_age = \"5d\" }\n\
+             oil = { dataset = \"there-is-none\", max_age = \"5d\" }\n[features]",
+        )
+        .replace("columns = [", "columns = [{ macro = { series = \"vix\" } }, { macro = { series = \"gold\" } }, ");
+    let file = place.path().join("tesla.toml");
+    pavlov_store::write_atomic(&OsDisk, &file, config.as_bytes()).unwrap();
+    let options = Options { data_dir: Some(data), ..options(place.path(), 1) };
+    let short = ["train.updates=1", "runs.num=1"].map(String::from);
+    // No feature follows oil, so that it is not missed.
+    let report = with_hooks(|hooks| run::run(&file, &short, &place.path().join("run"), &options, hooks)).unwrap();
+    let hashes = &report.subject.data_hashes;
+    assert_eq!(hashes.len(), 3);
+    assert_eq!(hashes["macro-2017-2019/GC=F"], "118d846cd36c17e6aa60d5f0886ba2e851bee045ae5600c417405aa70bb4231e");
+    let html = std::fs::read_to_string(place.path().join("run/report.html")).unwrap();
+    assert!(html.contains("series gold: macro-2017-2019/GC=F, closes of 752 bars"), "its history is in the report");
 }
