@@ -82,6 +82,47 @@ pub enum MarketDataError {
         /// The broken rule.
         fault: BarFault,
     },
+    /// The last value before a time is older than it may be.
+    #[error(
+        "{series}: at {} the last value is from {}, {age} old, and may be carried {max_age} at most; \
+         give a series without this hole, or set max_age to {age} or more",
+        write_time(*time), write_time(*known)
+    )]
+    Stale {
+        /// The series.
+        series: String,
+        /// The time, UTC ns.
+        time: i64,
+        /// When the value became known, UTC ns.
+        known: i64,
+        /// How old it is, like a bar size.
+        age: String,
+        /// How old it may be.
+        max_age: String,
+    },
+    /// No value of a series is known, and fresh enough, at any time of a clock.
+    #[error("{series} has no value that could be used: {}; give a series of the same years", describe(*first, *last, *clock))]
+    NoneKnown {
+        /// The series.
+        series: String,
+        /// When its first value is known, UTC ns.
+        first: Option<i64>,
+        /// When its last value is known.
+        last: Option<i64>,
+        /// First and last time of the clock.
+        clock: Option<(i64, i64)>,
+    },
+    /// Symbols of one market have bars of several sizes.
+    #[error(
+        "{} has bars of {} ns and {} of {} ns; a market-wide series needs bars of one size",
+        symbols[0], ns[0], symbols[1], ns[1]
+    )]
+    MixedIntervals {
+        /// Two of the symbols.
+        symbols: [String; 2],
+        /// The sizes of their bars, ns.
+        ns: [i64; 2],
+    },
     /// The close is adjusted for dividends and the other prices are not.
     #[error(
         "dataset {dataset}: in {origin} the close lies below the low in {rows} of {of} bars, first in that closing at \
@@ -275,6 +316,13 @@ impl MarketDataError {
     pub(crate) fn damaged(path: &Path, problem: impl fmt::Display) -> Self {
         MarketDataError::CacheDamaged { path: path.to_owned(), problem: problem.to_string() }
     }
+}
+
+fn describe(first: Option<i64>, last: Option<i64>, clock: Option<(i64, i64)>) -> String {
+    let span = |from, to| format!("from {} to {}", write_time(from), write_time(to));
+    let series = first.zip(last).map_or_else(|| "it is empty".into(), |(a, b)| format!("it is known {}", span(a, b)));
+    let clock = clock.map_or_else(|| "is empty".into(), |(a, b)| format!("runs {}", span(a, b)));
+    format!("{series}, and the clock {clock}")
 }
 
 /// Where a bar stands.

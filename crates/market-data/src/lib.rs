@@ -10,7 +10,8 @@
 //! [`Bars::opening_between`].
 //!
 //! A value that comes alone, such as a rate or an index of closes, is a [`Series`]: the same manifest with
-//! `kind = "series"`, loaded by [`load_series`].
+//! `kind = "series"`, loaded by [`load_series`]. [`as_of`] puts a series, or the closes of other bars, on the clock of
+//! bars; [`MarketWide`] makes one series of many symbols.
 //!
 //! ```
 //! use std::{path::Path, sync::Arc};
@@ -43,6 +44,7 @@
 //! # Ok::<(), pavlov_market_data::MarketDataError>(())
 //! ```
 
+mod align;
 mod bars;
 mod cache;
 mod csv_file;
@@ -51,6 +53,7 @@ mod error;
 mod import;
 mod inventory;
 mod manifest;
+mod market_wide;
 mod provenance;
 mod provider;
 mod providers;
@@ -59,6 +62,7 @@ mod rules;
 mod series;
 mod time;
 
+pub use align::{Aligned, MaxAge, as_of};
 pub use bars::{Bar, BarColumns, Bars, Gaps};
 pub use csv_file::{ReadAs, Stamp};
 pub use dataset::{Dataset, Origin, SeriesDataset, Sources, load_dataset, load_series};
@@ -66,6 +70,7 @@ pub use error::{BarFault, MarketDataError, Place};
 pub use import::{ImportSummary, import, manifest_for};
 pub use inventory::{DatasetStatus, VerifyResult, list, manifests, verify};
 pub use manifest::{Manifest, SourceKind, manifest_text};
+pub use market_wide::MarketWide;
 pub use provenance::{Adjustment, Cleaning, Kind, Provenance};
 pub use provider::{PROVIDERS, Provider, ProviderEntry, Request};
 pub use rules::{BarPolicy, OnFault};
