@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use pavlov_market_data::{self as market_data, DatasetStatus, Sources, manifest_for};
+use pavlov_market_data::{self as market_data, DatasetStatus, Kind, Sources, manifest_for};
 
 use crate::error::ExperimentError;
 use crate::run::Options;
@@ -27,7 +27,8 @@ pub fn import(file: &Path, name: Option<&str>, out: &Path, options: &Options) ->
     let manifest = manifest_for(file, name, &options.datasets_dir, &*options.disk)?;
     let imported = market_data::import(file, &manifest, out, &*options.disk)?;
     let lines = [
-        format!("read as {} ({})", imported.dataset, manifest.path().display()),
+        format!("dataset {} ({})", imported.dataset, manifest.path().display()),
+        imported.read_as.to_string(),
         imported.provenance.summary(),
         format!("content hash {}", imported.hash),
         format!("cached in {}", out.join(&imported.dataset).display()),
@@ -45,12 +46,39 @@ pub fn list(options: &Options) -> Result<Outcome, ExperimentError> {
         cache_dir: Some(options.cache_dir.clone()),
         data_dir: options.data_dir.clone(),
     };
+    let statuses = market_data::list(&options.datasets_dir, &sources)?;
     let mut text = String::new();
-    for status in market_data::list(&options.datasets_dir, &sources)? {
-        let span = status.span.map_or_else(|| "all of its file".into(), |span| span.to_string());
-        let _ = writeln!(text, "{}\n    {}\n    {span}; {}", status.name, status.summary, places(&status));
+    for group in statuses.chunk_by(|one, next| group(&one.name).is_some() && group(&one.name) == group(&next.name)) {
+        text += &entry(group);
     }
     Ok(Outcome { text, sound: true })
+}
+
+/// What stands before the symbol in the name of one of several symbols.
+fn group(name: &str) -> Option<&str> {
+    name.split_once('/').map(|(group, _)| group)
+}
+
+/// What the list says of a dataset, or of the symbols of one manifest.
+fn entry(group: &[DatasetStatus]) -> String {
+    let [status, others @ ..] = group else { return String::new() };
+    let span = status.span.map_or_else(|| "all of its file".into(), |span| span.to_string());
+    let kind = if status.kind == Kind::Series { "a series; " } else { "" };
+    let at_hand = if others.is_empty() { places(status) } else { counts(group) };
+    let symbols = group.iter().filter_map(|status| status.name.split_once('/')).map(|(_, symbol)| symbol);
+    let symbols: Vec<&str> = symbols.collect();
+    let name = match self::group(&status.name) {
+        Some(group) => format!("{group}/{{{}}}", symbols.join(", ")),
+        None => status.name.clone(),
+    };
+    format!("{name}\n    {}\n    {kind}{span}; {at_hand}\n", status.summary)
+}
+
+/// How many symbols of a manifest can be had from where.
+fn counts(group: &[DatasetStatus]) -> String {
+    let cached = group.iter().filter(|status| status.cached).count();
+    let there = group.iter().filter(|status| status.file.as_ref().is_some_and(|(_, there)| *there)).count();
+    format!("of {} symbols {cached} are cached, {there} have their file in the data folder", group.len())
 }
 
 fn places(status: &DatasetStatus) -> String {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pavlov_agents::Device;
-use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset, manifests};
+use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset, manifest_text, manifests};
 use pavlov_store::{Disk, RunFolder};
 use rayon::prelude::*;
 
@@ -58,10 +58,11 @@ pub fn run(
     hooks: &Hooks<'_>,
 ) -> Result<Report, ExperimentError> {
     let mut plan = Plan::parse(config, &read(config)?, overrides)?;
-    let path = options.datasets_dir.join(format!("{}.toml", plan.data.dataset));
+    let file = plan.data.dataset.split('/').next().unwrap_or_default();
+    let path = options.datasets_dir.join(format!("{file}.toml"));
     let manifest = match &mut plan.manifest {
         Some(manifest) => manifest,
-        none => none.insert(read_manifest(&path, options)?),
+        none => none.insert(read_manifest(&plan.data.dataset, &path, options)?),
     };
     let dataset = load(manifest, &path, options, hooks)?;
     let world = world::build(&plan, &dataset)?;
@@ -174,14 +175,13 @@ impl Workplace<'_> {
     }
 }
 
-fn read_manifest(path: &Path, options: &Options) -> Result<String, ExperimentError> {
+fn read_manifest(asked: &str, path: &Path, options: &Options) -> Result<String, ExperimentError> {
     if path.exists() {
-        return read(path);
+        return Ok(manifest_text(&options.datasets_dir, asked, &*options.disk)?.1);
     }
     let known = manifests(&options.datasets_dir, &*options.disk).unwrap_or_default();
     let known: Vec<&str> = known.iter().map(Manifest::name).collect();
-    let asked = path.file_stem().unwrap_or_default().to_string_lossy();
-    Err(ExperimentError::UnknownDataset { path: path.to_owned(), hint: suggestion(&asked, &known) })
+    Err(ExperimentError::UnknownDataset { path: path.to_owned(), hint: suggestion(asked, &known) })
 }
 
 fn read(path: &Path) -> Result<String, ExperimentError> {

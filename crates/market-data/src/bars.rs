@@ -84,6 +84,21 @@ pub struct Gaps {
     pub longest_ns: i64,
 }
 
+impl Gaps {
+    /// The gaps between stamps; none where there is no fixed interval.
+    pub(crate) fn between(times: &[i64], interval_ns: i64) -> Gaps {
+        if interval_ns <= 0 {
+            return Gaps::default();
+        }
+        let steps = times.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
+        steps.filter(|step| *step > interval_ns).fold(Gaps::default(), |gaps, step| Gaps {
+            count: gaps.count + 1,
+            missing_bars: gaps.missing_bars + ((step - 1) / interval_ns) as u64,
+            longest_ns: gaps.longest_ns.max(step),
+        })
+    }
+}
+
 impl Bars {
     /// Validates columns.
     ///
@@ -234,12 +249,7 @@ impl Bars {
 
     /// The distances between neighbouring stamps that are longer than one interval.
     pub fn gaps(&self) -> Gaps {
-        let steps = self.times().windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
-        steps.filter(|step| *step > self.interval_ns).fold(Gaps::default(), |gaps, step| Gaps {
-            count: gaps.count + 1,
-            missing_bars: gaps.missing_bars + ((step - 1) / self.interval_ns) as u64,
-            longest_ns: gaps.longest_ns.max(step),
-        })
+        Gaps::between(self.times(), self.interval_ns)
     }
 
     /// The hash of the content: symbol, interval and the little-endian bytes of each column, whatever file or

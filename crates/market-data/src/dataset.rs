@@ -1,4 +1,4 @@
-//! From a manifest to bars: the first source that has them.
+//! From a manifest to bars or a series: the first source that has them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use pavlov_store::{Disk, Hash};
 
+use crate::cache::{self, Columns};
+use crate::csv_file::{self, CsvLayout, Read, Source};
 use crate::provider::Request;
-use crate::{Bars, Cleaning, Manifest, MarketDataError, Place, Provenance, SourceKind, Stamp, cache, csv_file};
+use crate::{
+    Adjustment, Bars, Cleaning, Kind, Manifest, MarketDataError, Place, Provenance, ReadAs, Series, SourceKind, Stamp,
+};
 
 /// Where datasets may lie.
 #[derive(Clone, Debug)]
@@ -31,7 +35,26 @@ pub struct Dataset {
     pub hash: Hash,
     /// Their history, the same whatever the origin.
     pub provenance: Provenance,
+    /// How the file was understood, if they came from one this time.
+    pub read_as: Option<ReadAs>,
     /// What went wrong on the way and was helped, for the log: a damaged cache, a cache that cannot be written.
+    pub notes: Vec<String>,
+}
+
+/// A series and where it comes from; the fields are those of [`Dataset`].
+#[derive(Clone, Debug)]
+pub struct SeriesDataset {
+    /// The series.
+    pub series: Series,
+    /// Which source gave it this time.
+    pub origin: Origin,
+    /// [`Series::content_hash`].
+    pub hash: Hash,
+    /// Its history, the same whatever the origin.
+    pub provenance: Provenance,
+    /// How the file was understood, if it came from one this time.
+    pub read_as: Option<ReadAs>,
+    /// What went wrong on the way and was helped.
     pub notes: Vec<String>,
 }
 
@@ -56,7 +79,7 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// Loads a dataset from the first of its manifest's sources that has it, and keeps the cache up to date.
+/// Loads bars from the first of their manifest's sources that has them, and keeps the cache up to date.
 ///
 /// A source that is not there, and a cache that is damaged or stale, is passed over with a note; a file that is there
 /// but wrong is an error. Bars from a file or a provider are written to the cache if the manifest names it as a source;
@@ -64,29 +87,134 @@ impl std::fmt::Display for Origin {
 ///
 /// # Errors
 /// [`MarketDataError::Unavailable`] naming everything that was tried, [`MarketDataError::WrongContent`] if the bars
-/// do not have the manifest's `expected_hash`, and whatever is wrong with the file.
+/// do not have the manifest's `expected_hash`, [`MarketDataError::WrongKind`] if it describes a series, and whatever
+/// is wrong with the file.
 pub fn load_dataset(manifest: &Manifest, sources: &Sources) -> Result<Dataset, MarketDataError> {
+    let Found { content: bars, origin, hash, provenance, read_as, notes } = load(manifest, sources)?;
+    Ok(Dataset { bars, origin, hash, provenance, read_as, notes })
+}
+
+/// Loads a series as [`load_dataset`] loads bars.
+///
+/// # Errors
+/// Those of [`load_dataset`]; [`MarketDataError::WrongKind`] if the manifest describes bars.
+pub fn load_series(manifest: &Manifest, sources: &Sources) -> Result<SeriesDataset, MarketDataError> {
+    let Found { content: series, origin, hash, provenance, read_as, notes } = load(manifest, sources)?;
+    Ok(SeriesDataset { series, origin, hash, provenance, read_as, notes })
+}
+
+/// Bars or a series with their history.
+pub(crate) struct Found<T> {
+    pub(crate) content: T,
+    origin: Origin,
+    pub(crate) hash: Hash,
+    pub(crate) provenance: Provenance,
+    pub(crate) read_as: Option<ReadAs>,
+    notes: Vec<String>,
+}
+
+/// What a manifest can describe.
+pub(crate) trait Content: Columns {
+    const KIND: Kind;
+
+    fn read(source: Source<'_>, layout: &CsvLayout, manifest: &Manifest) -> Result<Read<Self>, MarketDataError>;
+
+    /// From the manifest's provider; `None` and a note if it cannot be reached.
+    fn provide(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<Self>>, MarketDataError>;
+
+    /// When each row is known, UTC ns.
+    fn times(&self) -> &[i64];
+
+    /// Refuses prices that are adjusted in part, unless the manifest allows it by name.
+    fn check_adjustment(&self, manifest: &Manifest, origin: &Origin) -> Result<(), MarketDataError>;
+}
+
+impl Content for Bars {
+    const KIND: Kind = Kind::Bars;
+
+    fn read(source: Source<'_>, layout: &CsvLayout, manifest: &Manifest) -> Result<Read<Bars>, MarketDataError> {
+        csv_file::read_bars(source, layout, manifest.recipe(), manifest.adjustment())
+    }
+
+    fn provide(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<Bars>>, MarketDataError> {
+        from_provider(manifest, tried)
+    }
+
+    fn times(&self) -> &[i64] {
+        Bars::times(self)
+    }
+
+    /// Dividends only ever lower an adjusted close, so a mixed file has it below many lows and above no high; rounding
+    /// and bad ticks go both ways.
+    fn check_adjustment(&self, manifest: &Manifest, origin: &Origin) -> Result<(), MarketDataError> {
+        let below: Vec<usize> = (0..self.len()).filter(|i| self.close()[*i] < self.low()[*i]).collect();
+        let above = (0..self.len()).filter(|i| self.close()[*i] > self.high()[*i]).count();
+        let looks_mixed = below.len() * 20 > self.len() && above * 10 < below.len();
+        match below.first() {
+            Some(first) if looks_mixed && manifest.adjustment() != Adjustment::Mixed => {
+                Err(MarketDataError::MixedAdjustment {
+                    dataset: manifest.name().to_owned(),
+                    origin: origin.to_string(),
+                    rows: below.len(),
+                    of: self.len(),
+                    first: Bars::times(self)[*first],
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Content for Series {
+    const KIND: Kind = Kind::Series;
+
+    fn read(source: Source<'_>, layout: &CsvLayout, manifest: &Manifest) -> Result<Read<Series>, MarketDataError> {
+        csv_file::read_series(source, layout, manifest.recipe())
+    }
+
+    /// No provider gives series.
+    fn provide(_: &Manifest, _: &mut Vec<Tried>) -> Result<Option<Found<Series>>, MarketDataError> {
+        Ok(None)
+    }
+
+    fn times(&self) -> &[i64] {
+        self.times_ns()
+    }
+
+    fn check_adjustment(&self, _: &Manifest, _: &Origin) -> Result<(), MarketDataError> {
+        Ok(())
+    }
+}
+
+fn load<T: Content>(manifest: &Manifest, sources: &Sources) -> Result<Found<T>, MarketDataError> {
+    if manifest.kind() != T::KIND {
+        return Err(MarketDataError::WrongKind { dataset: manifest.name().to_owned(), kind: manifest.kind() });
+    }
     let mut tried = Vec::new();
     for kind in manifest.sources() {
-        let found = match kind {
+        let found: Option<Found<T>> = match kind {
             SourceKind::Cache => from_cache(manifest, sources, &mut tried),
             SourceKind::File => from_data_dir(manifest, sources, &mut tried)?,
-            SourceKind::Provider => from_provider(manifest, &mut tried)?,
+            SourceKind::Provider => T::provide(manifest, &mut tried)?,
         };
-        if let Some(mut dataset) = found {
-            dataset.notes = tried.into_iter().filter(|t| t.is_fault).map(|t| t.reason).collect();
-            if dataset.origin != Origin::Cache && manifest.sources().contains(&SourceKind::Cache) {
-                refresh_cache(manifest, sources, &mut dataset);
+        if let Some(mut found) = found {
+            if found.origin == Origin::Cache {
+                // The mark may have changed since; it is no part of what makes a cache stale.
+                found.content.check_adjustment(manifest, &found.origin)?;
             }
-            return Ok(dataset);
+            found.notes = tried.into_iter().filter(|t| t.is_fault).map(|t| t.reason).collect();
+            if found.origin != Origin::Cache && manifest.sources().contains(&SourceKind::Cache) {
+                refresh_cache(manifest, sources, &mut found);
+            }
+            return Ok(found);
         }
     }
     let tried = tried.into_iter().map(|t| t.reason).collect();
     Err(MarketDataError::Unavailable { dataset: manifest.name().to_owned(), tried, cure: cure(manifest) })
 }
 
-/// A source that did not give the bars.
-struct Tried {
+/// A source that did not give the content.
+pub(crate) struct Tried {
     reason: String,
     /// Whether something is broken, rather than just not there.
     is_fault: bool,
@@ -112,15 +240,16 @@ fn cure(manifest: &Manifest) -> String {
     }
 }
 
-fn from_cache(manifest: &Manifest, sources: &Sources, tried: &mut Vec<Tried>) -> Option<Dataset> {
+fn from_cache<T: Content>(manifest: &Manifest, sources: &Sources, tried: &mut Vec<Tried>) -> Option<Found<T>> {
     let Some(dir) = &sources.cache_dir else {
         tried.push(Tried::absent("no cache folder is set".to_owned()));
         return None;
     };
-    match cache::load(sources.disk.as_ref(), dir, manifest) {
+    match cache::load::<T>(sources.disk.as_ref(), dir, manifest) {
         Ok(Some(cached)) => {
-            let provenance = Provenance::new(manifest, cached.stamp, &cached.bars, cached.cleaning);
-            Some(Dataset { bars: cached.bars, origin: Origin::Cache, hash: cached.hash, provenance, notes: Vec::new() })
+            let provenance = Provenance::new(manifest, cached.stamp, cached.content.times(), cached.cleaning);
+            let (content, hash) = (cached.content, cached.hash);
+            Some(Found { content, origin: Origin::Cache, hash, provenance, read_as: None, notes: Vec::new() })
         }
         Ok(None) => {
             tried.push(Tried::absent(format!(
@@ -136,11 +265,11 @@ fn from_cache(manifest: &Manifest, sources: &Sources, tried: &mut Vec<Tried>) ->
     }
 }
 
-fn from_data_dir(
+fn from_data_dir<T: Content>(
     manifest: &Manifest,
     sources: &Sources,
     tried: &mut Vec<Tried>,
-) -> Result<Option<Dataset>, MarketDataError> {
+) -> Result<Option<Found<T>>, MarketDataError> {
     let Some(file) = manifest.file() else { return Ok(None) };
     let Some(dir) = &sources.data_dir else {
         tried.push(Tried::absent(format!("no data folder is set to look for {file} in")));
@@ -158,7 +287,11 @@ fn from_data_dir(
 }
 
 /// Reads a CSV file as the manifest says; the result has the expected content.
-pub(crate) fn from_csv(manifest: &Manifest, path: &Path, bytes: &[u8]) -> Result<Dataset, MarketDataError> {
+pub(crate) fn from_csv<T: Content>(
+    manifest: &Manifest,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Found<T>, MarketDataError> {
     let Some(layout) = &manifest.recipe().file else {
         let (dataset, tried) = (manifest.name().to_owned(), vec!["its manifest has no [file]".to_owned()]);
         return Err(MarketDataError::Unavailable {
@@ -167,11 +300,13 @@ pub(crate) fn from_csv(manifest: &Manifest, path: &Path, bytes: &[u8]) -> Result
             cure: "load it, there is nothing to import".to_owned(),
         });
     };
-    let (bars, cleaning) = csv_file::read_bars(path, bytes, layout, manifest.recipe())?;
-    accept(manifest, bars, cleaning, layout.stamp, Origin::File(path.to_owned()))
+    let read = T::read(Source { path, bytes }, layout, manifest)?;
+    let origin = Origin::File(path.to_owned());
+    let found = accept(manifest, read.content, read.cleaning, layout.stamp, origin)?;
+    Ok(Found { read_as: Some(read.read_as), ..found })
 }
 
-fn from_provider(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Dataset>, MarketDataError> {
+fn from_provider(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<Bars>>, MarketDataError> {
     let (Some((name, provider)), Some(span)) = (manifest.provider(), manifest.span()) else { return Ok(None) };
     let request = Request { symbol: manifest.symbol(), interval_ns: manifest.interval_ns(), span };
     let columns = match provider.fetch(&request) {
@@ -193,29 +328,30 @@ fn from_provider(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<D
     accept(manifest, bars, cleaning, Stamp::Close, Origin::Provider(name.to_owned())).map(Some)
 }
 
-/// A dataset, if there are bars and they are the expected ones.
-fn accept(
+/// The content, if there is any, it is not adjusted in part, and it is the expected one.
+fn accept<T: Content>(
     manifest: &Manifest,
-    bars: Bars,
+    content: T,
     cleaning: Cleaning,
     stamp: Stamp,
     origin: Origin,
-) -> Result<Dataset, MarketDataError> {
+) -> Result<Found<T>, MarketDataError> {
     let dataset = manifest.name().to_owned();
-    if bars.is_empty() {
+    if content.times().is_empty() {
         return Err(MarketDataError::Empty { dataset, origin: origin.to_string(), rows: cleaning.outside_span });
     }
-    let hash = bars.content_hash();
+    content.check_adjustment(manifest, &origin)?;
+    let hash = content.content_hash();
     if let Some(expected) = manifest.expected_hash().filter(|expected| *expected != hash) {
         return Err(MarketDataError::WrongContent { dataset, origin: origin.to_string(), expected, got: hash });
     }
-    let provenance = Provenance::new(manifest, stamp, &bars, cleaning);
-    Ok(Dataset { bars, origin, hash, provenance, notes: Vec::new() })
+    let provenance = Provenance::new(manifest, stamp, content.times(), cleaning);
+    Ok(Found { content, origin, hash, provenance, read_as: None, notes: Vec::new() })
 }
 
-fn refresh_cache(manifest: &Manifest, sources: &Sources, dataset: &mut Dataset) {
+fn refresh_cache<T: Content>(manifest: &Manifest, sources: &Sources, found: &mut Found<T>) {
     let Some(dir) = &sources.cache_dir else { return };
-    if let Err(error) = cache::store(sources.disk.as_ref(), dir, manifest, &dataset.bars, &dataset.provenance) {
-        dataset.notes.push(format!("the cache is not written: {error}"));
+    if let Err(error) = cache::store(sources.disk.as_ref(), dir, manifest, &found.content, &found.provenance) {
+        found.notes.push(format!("the cache is not written: {error}"));
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pavlov_store::{Hash, StoreError};
 
+use crate::Kind;
 use crate::time::write_time;
 
 /// What went wrong with which file, line, column and bar.
@@ -30,6 +31,14 @@ pub enum MarketDataError {
         asked: String,
         /// The names and files of the manifests there are.
         known: Vec<String>,
+    },
+    /// Several manifests have the asked file.
+    #[error("several dataset manifests fit {asked}: {}; name one with --manifest", fits.join(", "))]
+    AmbiguousDataset {
+        /// The file asked for.
+        asked: String,
+        /// The names of the datasets.
+        fits: Vec<String>,
     },
     /// The columns of bars have different lengths.
     #[error("{symbol}: column {column} has {got} rows, expected {expected} as in times")]
@@ -63,9 +72,46 @@ pub enum MarketDataError {
         /// The broken rule.
         fault: BarFault,
     },
-    /// A row of a CSV file cannot be split into fields.
+    /// A series breaks a rule.
+    #[error("{place}, value known at {}: {fault}", write_time(*time))]
+    Value {
+        /// Where the value stands.
+        place: Place,
+        /// When it is known, UTC ns.
+        time: i64,
+        /// The broken rule.
+        fault: BarFault,
+    },
+    /// The close is adjusted for dividends and the other prices are not.
+    #[error(
+        "dataset {dataset}: in {origin} the close lies below the low in {rows} of {of} bars, first in that closing at \
+         {}, and never above the high: it looks adjusted for dividends, and the other prices not; read another close, \
+         or allow the mix by name: adjustment = \"mixed\"",
+        write_time(*first)
+    )]
+    MixedAdjustment {
+        /// The dataset.
+        dataset: String,
+        /// The source.
+        origin: String,
+        /// Bars whose close lies below the low.
+        rows: usize,
+        /// All bars.
+        of: usize,
+        /// Close stamp of the first of them, UTC ns.
+        first: i64,
+    },
+    /// A series is asked for bars, or the other way round.
+    #[error("dataset {dataset} holds {kind}, see its manifest's kind; name another dataset")]
+    WrongKind {
+        /// The dataset.
+        dataset: String,
+        /// What it holds.
+        kind: Kind,
+    },
+    /// A line of a CSV file cannot be understood.
     #[error("{}, line {line}: {problem}", path.display())]
-    CsvRow {
+    CsvLine {
         /// The file.
         path: PathBuf,
         /// Line, counted from 1.
@@ -140,7 +186,7 @@ pub enum MarketDataError {
     },
     /// A source gave no bars.
     #[error(
-        "{origin} holds no bars of {dataset} ({rows} rows outside its span); check the source and the manifest's span"
+        "{origin} holds no bars or values of {dataset} ({rows} rows outside its span); check the source and the manifest's span"
     )]
     Empty {
         /// The dataset.
@@ -218,7 +264,12 @@ impl MarketDataError {
 
     /// Whether the dataset manifest is at fault.
     pub fn is_bad_manifest(&self) -> bool {
-        matches!(self, MarketDataError::Manifest { .. } | MarketDataError::UnknownDataset { .. })
+        matches!(
+            self,
+            MarketDataError::Manifest { .. }
+                | MarketDataError::UnknownDataset { .. }
+                | MarketDataError::AmbiguousDataset { .. }
+        )
     }
 
     pub(crate) fn damaged(path: &Path, problem: impl fmt::Display) -> Self {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use pavlov_store::{Disk, StoreError};
 
-use crate::{Manifest, MarketDataError, Provenance, Sources, Span, cache};
+use crate::dataset::Content;
+use crate::{Bars, Kind, Manifest, MarketDataError, Provenance, Series, Sources, Span, cache};
 
 /// A manifest and what is at hand of its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct DatasetStatus {
     pub name: String,
     /// One line for people.
     pub summary: String,
+    /// What it holds.
+    pub kind: Kind,
     /// The span its bars must open in, if the manifest limits it.
     pub span: Option<Span>,
     /// Whether a cache is committed; [`verify`] says whether it is sound.
@@ -32,7 +35,7 @@ pub struct VerifyResult {
     pub outcome: Result<Provenance, MarketDataError>,
 }
 
-/// Every manifest of a folder, sorted by file name.
+/// Every manifest of a folder, sorted by file name; one that names several symbols counts once for each.
 ///
 /// # Errors
 /// A folder that cannot be read, or the first manifest that is wrong.
@@ -41,7 +44,11 @@ pub fn manifests(datasets_dir: &Path, disk: &dyn Disk) -> Result<Vec<Manifest>, 
     let listed =
         listed.map_err(|source| StoreError::Io { operation: "list", path: datasets_dir.to_owned(), source })?;
     let toml = listed.iter().filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    toml.map(|path| Manifest::load_from(disk, path)).collect()
+    let mut all = Vec::new();
+    for path in toml {
+        all.extend(Manifest::load_all(disk, path)?);
+    }
+    Ok(all)
 }
 
 /// What is at hand of every dataset of a folder.
@@ -60,6 +67,7 @@ pub fn list(datasets_dir: &Path, sources: &Sources) -> Result<Vec<DatasetStatus>
             provider: manifest.provider().map(|(name, _)| name),
             name: manifest.name().to_owned(),
             summary: manifest.summary().to_owned(),
+            kind: manifest.kind(),
             span: manifest.span(),
         }
     };
@@ -72,11 +80,22 @@ pub fn list(datasets_dir: &Path, sources: &Sources) -> Result<Vec<DatasetStatus>
 /// Those of [`manifests`]; damage is in the results.
 pub fn verify(datasets_dir: &Path, cache_dir: &Path, disk: &dyn Disk) -> Result<Vec<VerifyResult>, MarketDataError> {
     let check = |manifest: &Manifest| {
-        let loaded = cache::load(disk, cache_dir, manifest).transpose()?;
-        let outcome = loaded.map(|cached| Provenance::new(manifest, cached.stamp, &cached.bars, cached.cleaning));
-        Some(VerifyResult { dataset: manifest.name().to_owned(), outcome })
+        let outcome = match manifest.kind() {
+            Kind::Bars => verify_as::<Bars>(disk, cache_dir, manifest),
+            Kind::Series => verify_as::<Series>(disk, cache_dir, manifest),
+        };
+        Some(VerifyResult { dataset: manifest.name().to_owned(), outcome: outcome.transpose()? })
     };
     Ok(manifests(datasets_dir, disk)?.iter().filter_map(check).collect())
+}
+
+fn verify_as<T: Content>(
+    disk: &dyn Disk,
+    cache_dir: &Path,
+    manifest: &Manifest,
+) -> Result<Option<Provenance>, MarketDataError> {
+    let cached = cache::load::<T>(disk, cache_dir, manifest)?;
+    Ok(cached.map(|cached| Provenance::new(manifest, cached.stamp, cached.content.times(), cached.cleaning)))
 }
 
 fn exists(disk: &dyn Disk, path: &Path) -> bool {

@@ -9,6 +9,9 @@
 //! from then on. Spans that people write, such as train from 2018-05-07 to 2019-06-27, are about openings; split with
 //! [`Bars::opening_between`].
 //!
+//! A value that comes alone, such as a rate or an index of closes, is a [`Series`]: the same manifest with
+//! `kind = "series"`, loaded by [`load_series`].
+//!
 //! ```
 //! use std::{path::Path, sync::Arc};
 //! use pavlov_market_data::{Manifest, Sources, load_dataset};
@@ -43,7 +46,6 @@
 mod bars;
 mod cache;
 mod csv_file;
-mod csv_order;
 mod dataset;
 mod error;
 mod import;
@@ -54,16 +56,18 @@ mod provider;
 mod providers;
 mod recipe;
 mod rules;
+mod series;
 mod time;
 
 pub use bars::{Bar, BarColumns, Bars, Gaps};
-pub use csv_file::Stamp;
-pub use dataset::{Dataset, Origin, Sources, load_dataset};
+pub use csv_file::{ReadAs, Stamp};
+pub use dataset::{Dataset, Origin, SeriesDataset, Sources, load_dataset, load_series};
 pub use error::{BarFault, MarketDataError, Place};
 pub use import::{ImportSummary, import, manifest_for};
 pub use inventory::{DatasetStatus, VerifyResult, list, manifests, verify};
-pub use manifest::{Manifest, SourceKind};
-pub use provenance::{Adjustment, Cleaning, Provenance};
+pub use manifest::{Manifest, SourceKind, manifest_text};
+pub use provenance::{Adjustment, Cleaning, Kind, Provenance};
 pub use provider::{PROVIDERS, Provider, ProviderEntry, Request};
 pub use rules::{BarPolicy, OnFault};
+pub use series::Series;
 pub use time::Span;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::time::write_time;
-use crate::{Bars, Gaps, Manifest, Span, Stamp};
+use crate::{Gaps, Manifest, Span, Stamp};
 
 /// What reading a source changed or let pass; all counts are rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,36 @@ pub struct Cleaning {
     pub inconsistent_kept: usize,
     /// Bars kept though a price is not positive.
     pub non_positive_kept: usize,
+    /// Rows left out because they have no price or value.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub empty_rows: usize,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+/// What a dataset holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// [`Bars`](crate::Bars).
+    #[default]
+    Bars,
+    /// A [`Series`](crate::Series).
+    Series,
+}
+
+impl Kind {
+    pub(crate) fn is_bars(&self) -> bool {
+        *self == Kind::Bars
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.is_bars() { "bars" } else { "a series" })
+    }
 }
 
 /// How prices were adjusted for splits and dividends.
@@ -35,6 +65,8 @@ pub enum Adjustment {
     Split,
     /// For splits and dividends.
     SplitAndDividend,
+    /// The close for splits and dividends, the other prices for splits only; allowed by this name and never otherwise.
+    Mixed,
 }
 
 /// The history of a dataset; the same from the file, the provider and the cache.
@@ -47,7 +79,7 @@ pub struct Provenance {
     pub source: String,
     /// The symbol.
     pub symbol: String,
-    /// The size of a bar, ns.
+    /// The size of a bar, or the step of a series, ns; 0 if it has no fixed one.
     pub interval_ns: i64,
     /// The adjustment of prices.
     pub adjustment: Adjustment,
@@ -55,38 +87,51 @@ pub struct Provenance {
     pub stamp: Stamp,
     /// The opening of the first bar to the close of the last.
     pub span: Span,
-    /// The number of bars.
+    /// The number of bars, or of values.
     pub bars: usize,
     /// What was changed on the way.
     pub cleaning: Cleaning,
     /// What is missing in between.
     pub gaps: Gaps,
+    /// What the dataset holds.
+    #[serde(default, skip_serializing_if = "Kind::is_bars")]
+    pub kind: Kind,
 }
 
 impl Provenance {
-    pub(crate) fn new(manifest: &Manifest, stamp: Stamp, bars: &Bars, cleaning: Cleaning) -> Self {
-        let first = bars.times().first().map_or(0, |close| close.saturating_sub(bars.interval_ns()));
-        let last = bars.times().last().copied().unwrap_or_default();
+    pub(crate) fn new(manifest: &Manifest, stamp: Stamp, times: &[i64], cleaning: Cleaning) -> Self {
+        let interval_ns = manifest.interval_ns();
+        let first = times.first().map_or(0, |close| close.saturating_sub(interval_ns));
+        let last = times.last().copied().unwrap_or_default();
         Provenance {
             dataset: manifest.name().to_owned(),
             source: manifest.source().to_owned(),
-            symbol: bars.symbol().to_owned(),
-            interval_ns: bars.interval_ns(),
+            symbol: manifest.symbol().to_owned(),
+            interval_ns,
             adjustment: manifest.adjustment(),
             stamp,
             span: Span { from_ns: first, to_ns: last },
-            bars: bars.len(),
+            bars: times.len(),
             cleaning,
-            gaps: bars.gaps(),
+            gaps: Gaps::between(times, interval_ns),
+            kind: manifest.kind(),
         }
     }
 
     /// One sentence for people: how many bars, of when, and what was done to them.
     pub fn summary(&self) -> String {
         let Cleaning {
-            rows_read, misplaced, repeats_dropped, outside_span, inconsistent_kept, non_positive_kept, ..
+            rows_read,
+            misplaced,
+            repeats_dropped,
+            outside_span,
+            inconsistent_kept,
+            non_positive_kept,
+            empty_rows,
+            ..
         } = self.cleaning;
         let counts = [
+            (empty_rows, "without a value"),
             (misplaced, "misplaced"),
             (repeats_dropped, "repeated"),
             (outside_span, "outside the span"),
@@ -97,6 +142,7 @@ impl Provenance {
         let noted: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         let (from, to) = (write_time(self.span.from_ns), write_time(self.span.to_ns));
         let noted = if noted.is_empty() { String::new() } else { format!(": {}", noted.join(", ")) };
-        format!("{} bars from {from} to {to} of {rows_read} rows{noted}", self.bars)
+        let what = if self.kind.is_bars() { "bars" } else { "values" };
+        format!("{} {what} from {from} to {to} of {rows_read} rows{noted}", self.bars)
     }
 }

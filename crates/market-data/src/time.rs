@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::fmt::strtime::BrokenDownTime;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Span as CalendarSpan, Timestamp};
 use serde::{Deserialize, Serialize};
 
-const SECOND: i64 = 1_000_000_000;
+pub(crate) const SECOND: i64 = 1_000_000_000;
 
 /// A half-open span `[from, to)` in UTC nanoseconds; written `["2018-05-07", "2019-06-27"]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,98 +61,91 @@ pub(crate) fn write_time(ns: i64) -> String {
     Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| format!("{ns} ns"), |t| t.to_string())
 }
 
-fn nanoseconds(instant: Timestamp) -> Option<i64> {
+pub(crate) fn nanoseconds(instant: Timestamp) -> Option<i64> {
     i64::try_from(instant.as_nanosecond()).ok()
 }
 
-/// The size of a bar; written as a number and a unit: `s`, `m`, `h`, `d` or `w`.
+/// The size of a bar; written as a number and a unit: `s`, `m`, `h`, `d`, `w` or `mo`, or `irregular`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct Interval(pub(crate) i64);
+pub(crate) enum Interval {
+    /// Nanoseconds, always as many.
+    Fixed(i64),
+    /// Calendar months; only a series can have them.
+    Months(i64),
+    /// None: a series with a stamp for each value.
+    Irregular,
+}
 
-const UNITS: [(&str, i64); 5] =
-    [("w", 604_800 * SECOND), ("d", 86_400 * SECOND), ("h", 3_600 * SECOND), ("m", 60 * SECOND), ("s", SECOND)];
+const DAY: i64 = 86_400 * SECOND;
+const UNITS: [(&str, i64); 5] = [("w", 7 * DAY), ("d", DAY), ("h", 3_600 * SECOND), ("m", 60 * SECOND), ("s", SECOND)];
 
 impl TryFrom<String> for Interval {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
+        let count = |digits: &str| digits.parse::<i64>().ok().filter(|count| (1..=1_000_000_000).contains(count));
         let parse = || {
+            if text == "irregular" {
+                return Some(Interval::Irregular);
+            }
+            if let Some(months) = text.strip_suffix("mo") {
+                return count(months).filter(|months| *months <= 12_000).map(Interval::Months);
+            }
             let (unit, ns) = UNITS.iter().find(|(unit, _)| text.ends_with(unit))?;
-            let count: i64 = text.strip_suffix(unit)?.parse().ok()?;
-            count.checked_mul(*ns).filter(|ns| *ns > 0)
+            count(text.strip_suffix(unit)?)?.checked_mul(*ns).map(Interval::Fixed)
         };
-        parse().map(Interval).ok_or_else(|| format!("{text:?} is no bar size like 2m, 1h or 1d"))
+        parse().ok_or_else(|| format!("{text:?} is no bar size like 2m, 1h or 1d"))
     }
 }
 
 impl From<Interval> for String {
     fn from(interval: Interval) -> String {
-        let exact = UNITS.iter().find(|(_, ns)| interval.0 % ns == 0);
-        exact.map_or_else(|| format!("{} ns", interval.0), |(unit, ns)| format!("{}{unit}", interval.0 / ns))
-    }
-}
-
-/// How a file writes its stamps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-pub(crate) enum TimeFormat {
-    /// Seconds since 1970, UTC.
-    UnixSeconds,
-    /// Milliseconds since 1970, UTC.
-    UnixMilliseconds,
-    /// Either: a number of 10^11 and more is taken as milliseconds (as seconds it would lie behind the year 5000).
-    UnixMixed,
-    /// A strptime pattern such as `%Y-%m-%d %I-%p`; what it leaves out of the time of day is 0.
-    Pattern(String),
-}
-
-impl From<String> for TimeFormat {
-    fn from(text: String) -> Self {
-        match text.as_str() {
-            "unix_seconds" => TimeFormat::UnixSeconds,
-            "unix_milliseconds" => TimeFormat::UnixMilliseconds,
-            "unix_seconds_or_milliseconds" => TimeFormat::UnixMixed,
-            _ => TimeFormat::Pattern(text),
-        }
-    }
-}
-
-impl From<TimeFormat> for String {
-    fn from(format: TimeFormat) -> String {
-        match format {
-            TimeFormat::UnixSeconds => "unix_seconds".to_owned(),
-            TimeFormat::UnixMilliseconds => "unix_milliseconds".to_owned(),
-            TimeFormat::UnixMixed => "unix_seconds_or_milliseconds".to_owned(),
-            TimeFormat::Pattern(pattern) => pattern,
-        }
-    }
-}
-
-impl TimeFormat {
-    /// The instant that a stamp means, UTC nanoseconds; `None` if it does not fit the format.
-    pub(crate) fn read(&self, text: &str) -> Option<i64> {
-        let unix = |ns_per_unit: i64| text.parse::<i64>().ok()?.checked_mul(ns_per_unit);
-        match self {
-            TimeFormat::UnixSeconds => unix(SECOND),
-            TimeFormat::UnixMilliseconds => unix(SECOND / 1_000),
-            TimeFormat::UnixMixed if text.parse::<i64>().ok()?.abs() < 100_000_000_000 => unix(SECOND),
-            TimeFormat::UnixMixed => unix(SECOND / 1_000),
-            TimeFormat::Pattern(pattern) => {
-                let parts = BrokenDownTime::parse(pattern, text).ok()?;
-                let time = if parts.hour().is_some() { parts.to_time().ok()? } else { jiff::civil::Time::midnight() };
-                let civil: DateTime = parts.to_date().ok()?.to_datetime(time);
-                nanoseconds(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+        match interval {
+            Interval::Irregular => "irregular".to_owned(),
+            Interval::Months(months) => format!("{months}mo"),
+            Interval::Fixed(fixed) => {
+                let exact = UNITS.iter().find(|(_, ns)| fixed % ns == 0);
+                exact.map_or_else(|| format!("{fixed} ns"), |(unit, ns)| format!("{}{unit}", fixed / ns))
             }
         }
     }
+}
 
-    /// What a stamp in this format looks like, for messages.
-    pub(crate) fn describe(&self) -> String {
+impl Interval {
+    /// Its nanoseconds; 0 for months and irregular stamps, which have no fixed length.
+    pub(crate) fn ns(self) -> i64 {
         match self {
-            TimeFormat::Pattern(pattern) => format!("a time like {pattern:?} (file.time_format)"),
-            other => format!("a number of {}", String::from(other.clone())),
+            Interval::Fixed(ns) => ns,
+            Interval::Months(_) | Interval::Irregular => 0,
         }
+    }
+
+    /// The instant one interval behind another.
+    ///
+    /// Days, weeks and months are counted on the calendar of the zone: a day in New York has 23, 24 or 25 hours.
+    pub(crate) fn after(self, ns: i64, zone: &TimeZone) -> i64 {
+        self.moved(ns, zone, 1)
+    }
+
+    /// The instant one interval before another: the inverse of [`Interval::after`], but for days that a month lacks.
+    pub(crate) fn before(self, ns: i64, zone: &TimeZone) -> i64 {
+        self.moved(ns, zone, -1)
+    }
+
+    fn moved(self, ns: i64, zone: &TimeZone, sign: i64) -> i64 {
+        let calendar = match self {
+            Interval::Fixed(fixed) if fixed % DAY == 0 && *zone != TimeZone::UTC => {
+                CalendarSpan::new().try_days(sign * fixed / DAY)
+            }
+            Interval::Fixed(fixed) => return ns.saturating_add(sign * fixed),
+            Interval::Months(months) => CalendarSpan::new().try_months(sign * months),
+            Interval::Irregular => return ns,
+        };
+        let local = Timestamp::from_nanosecond(i128::from(ns)).map(|instant| instant.to_zoned(zone.clone()));
+        let moved = local.and_then(|local| local.checked_add(calendar?));
+        let beyond = if sign > 0 { i64::MAX } else { i64::MIN };
+        moved.ok().and_then(|moved| nanoseconds(moved.timestamp())).unwrap_or(beyond)
     }
 }
 
@@ -161,54 +153,39 @@ impl TimeFormat {
 mod tests {
     use super::*;
 
-    fn ns(text: &str) -> i64 {
-        read_time(text).unwrap()
-    }
-
-    #[test]
-    fn every_stamp_style_of_the_bitcoin_files_is_read() {
-        let cases = [
-            ("%Y-%m-%d %I-%p", "2019-06-20 01-AM", "2019-06-20T01:00:00Z"),
-            ("%Y-%m-%d %I-%p", "2019-06-20 12-AM", "2019-06-20T00:00:00Z"),
-            ("%Y-%m-%d %I-%p", "2019-06-19 12-PM", "2019-06-19T12:00:00Z"),
-            ("%Y-%m-%d %H:%M", "2019-07-04 01:00", "2019-07-04T01:00:00Z"),
-            ("%Y-%m-%d %H:%M:%S", "2018-05-07 00:00:00", "2018-05-07"),
-            ("%Y-%m-%d", "2018-05-07", "2018-05-07"),
-            ("unix_seconds_or_milliseconds", "1605049200000", "2020-11-10T23:00:00Z"),
-            ("unix_seconds_or_milliseconds", "1605049200", "2020-11-10T23:00:00Z"),
-            ("unix_seconds", "1526364000", "2018-05-15T06:00:00Z"),
-            ("unix_milliseconds", "1627689600000", "2021-07-31"),
-        ];
-        for (format, text, expected) in cases {
-            assert_eq!(TimeFormat::from(format.to_owned()).read(text), Some(ns(expected)), "{format} {text}");
-        }
-    }
-
-    #[test]
-    fn stamps_that_do_not_fit_are_refused() {
-        for (format, text) in [
-            ("%Y-%m-%d %H:%M", "2019-07-04"),
-            ("%Y-%m-%d %H:%M", "2019-07-04 01:00:00"),
-            ("%Y-%m-%d %H:%M", "2019-13-04 01:00"),
-            ("%Y-%m-%d %I-%p", "2019-06-20 13-PM"),
-            ("%Y-%m-%d", "0000-01-01"),
-            ("unix_seconds", "1e9"),
-            ("unix_seconds", "99999999999999"),
-        ] {
-            assert_eq!(TimeFormat::from(format.to_owned()).read(text), None, "{format} {text}");
-        }
-    }
-
     #[test]
     fn bar_sizes_read_back() {
         for (text, ns) in [("2m", 120 * SECOND), ("1h", 3_600 * SECOND), ("1d", 86_400 * SECOND), ("90s", 90 * SECOND)]
         {
-            assert_eq!(Interval::try_from(text.to_owned()), Ok(Interval(ns)));
-            assert_eq!(String::from(Interval(ns)), text);
+            assert_eq!(Interval::try_from(text.to_owned()), Ok(Interval::Fixed(ns)));
+            assert_eq!(String::from(Interval::Fixed(ns)), text);
         }
         for bad in ["", "h", "0h", "-1h", "1", "1y", "99999999999w"] {
             assert!(Interval::try_from(bad.to_owned()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn days_and_months_are_those_of_the_zone() {
+        let interval = |text: &str| Interval::try_from(text.to_owned()).unwrap();
+        let instant = |text: &str| read_time(text).unwrap();
+        let (utc, york) = (TimeZone::UTC, TimeZone::get("America/New_York").unwrap());
+        let cases = [
+            ("1d", &utc, "2018-03-11", "2018-03-12"),
+            ("1d", &york, "2018-03-11T05:00:00Z", "2018-03-12T04:00:00Z"),
+            ("1w", &york, "2018-11-01T04:00:00Z", "2018-11-08T05:00:00Z"),
+            ("24h", &york, "2018-12-11T05:00:00Z", "2018-12-12T05:00:00Z"),
+            ("1h", &york, "2018-11-04T05:00:00Z", "2018-11-04T06:00:00Z"),
+            ("1mo", &utc, "2018-02-01", "2018-03-01"),
+            ("3mo", &york, "2018-02-01T05:00:00Z", "2018-05-01T04:00:00Z"),
+            ("irregular", &york, "2018-02-01", "2018-02-01"),
+        ];
+        for (size, zone, from, to) in cases {
+            assert_eq!(interval(size).after(instant(from), zone), instant(to), "{size} behind {from}");
+            assert_eq!(interval(size).before(instant(to), zone), instant(from), "{size} before {to}");
+        }
+        assert_eq!(String::from(interval("18mo")), "18mo");
+        assert_eq!(interval("1d").after(i64::MAX, &york), i64::MAX);
     }
 
     #[test]

@@ -80,8 +80,8 @@ fn each_flaw_is_named_with_its_place() {
             &["line 1", "\"Close\" is there 2 times"],
         ),
         (
-            "wrong delimiter",
-            format!("{HEADER}{GOOD}").replace(',', ";"),
+            "unknown delimiter",
+            format!("{HEADER}{GOOD}").replace(',', "~"),
             &["line 1", "\"Date\" is there 0 times", "file.delimiter"],
         ),
         (
@@ -91,8 +91,8 @@ fn each_flaw_is_named_with_its_place() {
         ),
         (
             "thousands",
-            format!("{HEADER}2018-05-07 00:00,10,12,9,11,\"5,000\"\n"),
-            &["line 2", "column \"Volume\"", "\"5,000\" is not a number"],
+            format!("{HEADER}2018-05-07 00:00,10,12,9,11,\"5,00\"\n2018-05-07 01:00,10.5,12,9,11,1\n"),
+            &["line 3", "\"5,00\" on line 2 a decimal comma", "file.decimal"],
         ),
         (
             "empty field",
@@ -105,7 +105,7 @@ fn each_flaw_is_named_with_its_place() {
             &["line 2", "column \"Date\"", "\"07/05/2018\" is not a time like \"%Y-%m-%d %H:%M\""],
         ),
         ("empty file", String::new(), &["line 1", "the file is empty"]),
-        ("header only", HEADER.to_owned(), &["holds no bars of example"]),
+        ("header only", HEADER.to_owned(), &["holds no bars or values of example"]),
         ("cut in mid-line", format!("{HEADER}{GOOD}2018-05-07 02:00,10,12,9,1"), &["line 4", "ends in mid-line"]),
         ("cut and closed", format!("{HEADER}{GOOD}2018-05-07 02:00,10,12\n"), &["line 4", "3 fields, expected 6"]),
         (
@@ -137,7 +137,9 @@ fn every_layout_key_is_obeyed() {
     let crlf = |text: String| text.replace('\n', "\r\n");
     let preamble = crlf(format!("from somewhere\n{HEADER}{GOOD}"));
     assert_eq!(imported(&preamble, "skip_lines = 1").unwrap(), 2);
-    assert!(imported(&preamble, "").unwrap_err().to_string().contains("line 1: column \"Date\" is there 0 times"));
+    assert_eq!(imported(&preamble, "").unwrap(), 2, "the header is found");
+    let wrong = imported(&preamble, "skip_lines = 0").unwrap_err().to_string();
+    assert!(wrong.contains("line 1: column \"Date\" is there 0 times"), "{wrong}");
     assert_eq!(imported(&format!("{HEADER}{GOOD}").replace(',', ";"), "delimiter = \";\"").unwrap(), 2);
     let newest_first = format!("{HEADER}2018-05-07 01:00,11,12,9,10,5\n2018-05-07 00:00,10,12,9,11,5\n");
     assert_eq!(imported(&newest_first, "order = \"newest_first\"").unwrap(), 2);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pavlov_market_data::{Manifest, Sources, list, load_dataset, manifest_for, manifests};
+use pavlov_market_data::{Manifest, Sources, list, load_dataset, manifest_for, manifest_text, manifests};
 use pavlov_store::OsDisk;
 
 fn datasets() -> PathBuf {
@@ -17,11 +17,11 @@ fn none() -> Sources {
 #[test]
 fn every_manifest_parses_is_named_like_its_file_and_pins_its_content() {
     let all = manifests(&datasets(), &OsDisk).unwrap();
-    assert!(all.len() >= 8, "{} manifests", all.len());
-    for manifest in all {
-        assert_eq!(manifest.path().file_stem().unwrap().to_str(), Some(manifest.name()));
+    assert!(all.len() >= 126, "{} manifests", all.len());
+    for manifest in &all {
+        assert_eq!(manifest.path().file_stem().unwrap().to_str(), manifest.name().split('/').next());
         assert!(manifest.expected_hash().is_some(), "{}", manifest.name());
-        assert_eq!(manifest.interval_ns(), 3_600_000_000_000);
+        assert_eq!(all.iter().filter(|other| other.name() == manifest.name()).count(), 1, "{}", manifest.name());
     }
 }
 
@@ -70,12 +70,33 @@ fn an_import_finds_its_manifest_by_file_name() {
         manifest_for(file, Some("bitfinex-btcusd-1h"), &datasets(), &OsDisk).unwrap().name(),
         "bitfinex-btcusd-1h"
     );
+    let panel = manifest_for(Path::new("downloads/bars/dow_panel_1d/AAPL.csv"), None, &datasets(), &OsDisk).unwrap();
+    assert_eq!((panel.name(), panel.symbol()), ("dow-panel/AAPL", "AAPL"));
+    let error = manifest_for(Path::new("AAPL.csv"), None, &datasets(), &OsDisk).unwrap_err();
+    assert!(error.is_bad_manifest() && error.to_string().contains("dow-panel/AAPL, intraday-2m/AAPL;"), "{error}");
     let error = manifest_for(Path::new("other.csv"), None, &datasets(), &OsDisk).unwrap_err();
     assert!(error.is_bad_manifest());
     assert!(
         error.to_string().contains("other.csv") && error.to_string().contains("coinbase-btcusd-1h (btc/"),
         "{error}"
     );
+}
+
+/// A run keeps the text of its dataset's manifest, which must mean the same symbol for ever.
+#[test]
+fn the_text_of_one_of_several_symbols_stands_alone() {
+    let (path, text) = manifest_text(&datasets(), "dow-panel/^GSPC", &OsDisk).unwrap();
+    let alone = Manifest::parse(&text, &path).unwrap();
+    let listed = manifests(&datasets(), &OsDisk).unwrap().into_iter().find(|m| m.name() == "dow-panel/^GSPC").unwrap();
+    assert_eq!(
+        (alone.name(), alone.symbol(), alone.file(), alone.expected_hash()),
+        (listed.name(), "^GSPC", listed.file(), listed.expected_hash())
+    );
+    let (path, text) = manifest_text(&datasets(), "dow-panel/AAPLE", &OsDisk).unwrap();
+    let error = Manifest::parse(&text, &path).unwrap_err().to_string();
+    assert!(error.contains("unknown symbol `AAPLE`; did you mean `AAPL`?"), "{error}");
+    let (path, text) = manifest_text(&datasets(), "dow-panel", &OsDisk).unwrap();
+    assert!(Manifest::parse(&text, &path).unwrap_err().to_string().contains("name one, as dow-panel/AAPL or"));
 }
 
 #[test]

@@ -16,13 +16,14 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use pavlov_store::{Disk, Hash, StoreError, read, read_verified, sweep_temps, write_atomic};
 
-use crate::{Bars, Cleaning, Manifest, MarketDataError, Place, Provenance, Stamp};
+use crate::{Cleaning, Manifest, MarketDataError, Place, Provenance, Stamp};
 use record::{CacheRecord, SCHEMA_VERSION, Segment};
+pub(crate) use segment::Columns;
 
 /// What a verified cache holds.
 #[derive(Debug)]
-pub(crate) struct Cached {
-    pub(crate) bars: Bars,
+pub(crate) struct Cached<T> {
+    pub(crate) content: T,
     pub(crate) hash: Hash,
     pub(crate) stamp: Stamp,
     pub(crate) cleaning: Cleaning,
@@ -42,26 +43,28 @@ pub(crate) fn commit_path(cache_dir: &Path, dataset: &str) -> PathBuf {
 }
 
 /// Reads and verifies a dataset; `None` if it was never cached.
-pub(crate) fn load(disk: &dyn Disk, cache_dir: &Path, manifest: &Manifest) -> Result<Option<Cached>, MarketDataError> {
+pub(crate) fn load<T: Columns>(
+    disk: &dyn Disk,
+    cache_dir: &Path,
+    manifest: &Manifest,
+) -> Result<Option<Cached<T>>, MarketDataError> {
     let dir = folder(cache_dir, manifest.name());
     let path = record_path(&dir);
     let Some(record) = load_record(disk, &path)? else { return Ok(None) };
     check_fresh(&path, &record, manifest)?;
-    let schema = segment::schema();
-    let batches =
-        record.segments.iter().map(|segment| load_segment(disk, &dir, segment)).collect::<Result<Vec<_>, _>>()?;
-    let batch =
-        arrow::compute::concat_batches(&schema, &batches).map_err(|error| MarketDataError::damaged(&path, error))?;
-    let (times, prices) = segment::columns(&batch).ok_or_else(|| MarketDataError::damaged(&path, "wrong columns"))?;
-    let bars = Bars::from_arrays(manifest.symbol(), manifest.interval_ns(), times, prices)?;
+    let segments = record.segments.iter();
+    let batches = segments.map(|segment| load_segment::<T>(disk, &dir, segment)).collect::<Result<Vec<_>, _>>()?;
+    let batch = segment::concat::<T>(&batches).map_err(|error| MarketDataError::damaged(&path, error))?;
+    let (times, values) =
+        segment::columns::<T>(&batch).ok_or_else(|| MarketDataError::damaged(&path, "wrong columns"))?;
     let place = |row| Place::Row { of: dir.display().to_string(), row };
-    let (bars, _) = bars.checked(manifest.recipe().policy(), &place)?;
-    let hash = bars.content_hash();
+    let content = T::from_columns(manifest, times, values, &place)?;
+    let hash = content.content_hash();
     if hash != record.content_hash {
-        let problem = format!("the bars have content hash {hash}, expected {}", record.content_hash);
+        let problem = format!("the content has hash {hash}, expected {}", record.content_hash);
         return Err(MarketDataError::damaged(&path, problem));
     }
-    Ok(Some(Cached { bars, hash, stamp: record.provenance.stamp, cleaning: record.provenance.cleaning }))
+    Ok(Some(Cached { content, hash, stamp: record.provenance.stamp, cleaning: record.provenance.cleaning }))
 }
 
 /// The record if the dataset was committed; its hash is verified before it is parsed.
@@ -89,10 +92,10 @@ fn check_fresh(path: &Path, record: &CacheRecord, manifest: &Manifest) -> Result
     }
 }
 
-fn load_segment(disk: &dyn Disk, dir: &Path, segment: &Segment) -> Result<RecordBatch, MarketDataError> {
+fn load_segment<T: Columns>(disk: &dyn Disk, dir: &Path, segment: &Segment) -> Result<RecordBatch, MarketDataError> {
     let path = dir.join(segment.file_name());
     let bytes = read_verified(disk, &path, &segment.hash).map_err(|error| MarketDataError::damaged(&path, error))?;
-    let batch = segment::decode(bytes).map_err(|problem| MarketDataError::damaged(&path, problem))?;
+    let batch = segment::decode::<T>(bytes).map_err(|problem| MarketDataError::damaged(&path, problem))?;
     if batch.num_rows() == segment.rows {
         Ok(batch)
     } else {
@@ -100,14 +103,14 @@ fn load_segment(disk: &dyn Disk, dir: &Path, segment: &Segment) -> Result<Record
     }
 }
 
-/// Commits bars as the dataset's content, then removes what the commit before left.
+/// Commits bars or a series as the dataset's content, then removes what the commit before left.
 ///
 /// A crash leaves the old commit or the new one. Writers of one dataset exclude each other.
-pub(crate) fn store(
+pub(crate) fn store<T: Columns>(
     disk: &dyn Disk,
     cache_dir: &Path,
     manifest: &Manifest,
-    bars: &Bars,
+    content: &T,
     provenance: &Provenance,
 ) -> Result<(), MarketDataError> {
     let dir = folder(cache_dir, manifest.name());
@@ -121,14 +124,14 @@ pub(crate) fn store(
         io::ErrorKind::WouldBlock => MarketDataError::CacheBusy { dir: dir.clone() },
         _ => StoreError::Io { operation: "lock", path: lock.clone(), source }.into(),
     })?;
-    let bytes = segment::encode(bars)
+    let bytes = segment::encode(content)
         .map_err(|source| MarketDataError::Encode { dataset: manifest.name().to_owned(), source })?;
-    let segment = Segment { hash: Hash::of(&bytes), rows: bars.len() };
+    let segment = Segment { hash: Hash::of(&bytes), rows: provenance.bars };
     write_atomic(disk, &dir.join(segment.file_name()), &bytes)?;
     let record = CacheRecord {
         schema_version: SCHEMA_VERSION,
         recipe: manifest.recipe().hash(),
-        content_hash: bars.content_hash(),
+        content_hash: content.content_hash(),
         provenance: provenance.clone(),
         segments: vec![segment],
     };

@@ -1,4 +1,4 @@
-//! One segment: bars as the bytes of a Parquet file, and back.
+//! One segment: bars or a series as the bytes of a Parquet file, and back.
 //!
 //! Codec and encoding were chosen by measurement (parquet 60.1, 28,144 hourly Bitcoin bars, 1,350,912 bytes in memory,
 //! best of 31 runs on one busy Zen 4 core; times always delta-packed, no dictionary, no statistics):
@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, TimestampNanosecondArray};
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit, TimestampNanosecondType};
+use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -31,15 +32,89 @@ use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use pavlov_store::Hash;
 
-use crate::Bars;
 use crate::rules::COLUMNS;
+use crate::{Bars, Manifest, MarketDataError, Place, Series};
 
 /// The columns of a segment: `time` and the values, none of them null.
-pub(super) fn schema() -> SchemaRef {
+fn schema(values: &[&str]) -> SchemaRef {
     let time = Field::new("time", DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())), false);
-    let values = COLUMNS.map(|name| Field::new(name, DataType::Float64, false));
+    let values = values.iter().map(|name| Field::new(*name, DataType::Float64, false));
     Arc::new(Schema::new(std::iter::once(time).chain(values).collect::<Vec<_>>()))
+}
+
+/// What a cache can hold: one column of times and some of values.
+pub(crate) trait Columns: Sized {
+    /// The names of the value columns.
+    const VALUES: &'static [&'static str];
+
+    /// The columns, which share the memory of the content.
+    fn columns(&self) -> (&TimestampNanosecondArray, Vec<&Float64Array>);
+
+    /// Validates columns; `values` has as many as [`Columns::VALUES`].
+    fn from_columns(
+        manifest: &Manifest,
+        times: TimestampNanosecondArray,
+        values: Vec<Float64Array>,
+        place: &dyn Fn(usize) -> Place,
+    ) -> Result<Self, MarketDataError>;
+
+    /// The hash of the content, whatever encoding it came from.
+    fn content_hash(&self) -> Hash;
+}
+
+impl Columns for Bars {
+    const VALUES: &'static [&'static str] = &COLUMNS;
+
+    fn columns(&self) -> (&TimestampNanosecondArray, Vec<&Float64Array>) {
+        let (times, prices) = self.arrays();
+        (times, prices.iter().collect())
+    }
+
+    fn from_columns(
+        manifest: &Manifest,
+        times: TimestampNanosecondArray,
+        values: Vec<Float64Array>,
+        place: &dyn Fn(usize) -> Place,
+    ) -> Result<Bars, MarketDataError> {
+        let got = values.len();
+        let prices: [Float64Array; 5] = values.try_into().map_err(|_| MarketDataError::ColumnLength {
+            symbol: manifest.symbol().to_owned(),
+            column: "values",
+            expected: COLUMNS.len(),
+            got,
+        })?;
+        let bars = Bars::from_arrays(manifest.symbol(), manifest.interval_ns(), times, prices)?;
+        Ok(bars.checked(manifest.recipe().policy(), place)?.0)
+    }
+
+    fn content_hash(&self) -> Hash {
+        Bars::content_hash(self)
+    }
+}
+
+impl Columns for Series {
+    const VALUES: &'static [&'static str] = &["value"];
+
+    fn columns(&self) -> (&TimestampNanosecondArray, Vec<&Float64Array>) {
+        let (times, values) = self.arrays();
+        (times, vec![values])
+    }
+
+    fn from_columns(
+        manifest: &Manifest,
+        times: TimestampNanosecondArray,
+        values: Vec<Float64Array>,
+        place: &dyn Fn(usize) -> Place,
+    ) -> Result<Series, MarketDataError> {
+        let values = values.into_iter().next().unwrap_or_else(|| Float64Array::from(Vec::<f64>::new()));
+        Series::from_arrays(manifest.symbol(), manifest.interval_ns(), times, values, place)
+    }
+
+    fn content_hash(&self) -> Hash {
+        Series::content_hash(self)
+    }
 }
 
 fn properties() -> WriterProperties {
@@ -55,42 +130,46 @@ fn properties() -> WriterProperties {
         .build()
 }
 
-pub(super) fn encode(bars: &Bars) -> Result<Vec<u8>, ParquetError> {
-    let (times, prices) = bars.arrays();
+pub(super) fn encode<T: Columns>(content: &T) -> Result<Vec<u8>, ParquetError> {
+    let (times, values) = content.columns();
     let times: ArrayRef = Arc::new(times.clone().with_timezone("UTC"));
-    let values = prices.iter().map(|values| Arc::new(values.clone()) as ArrayRef);
-    let batch = RecordBatch::try_new(schema(), std::iter::once(times).chain(values).collect())?;
+    let values = values.into_iter().map(|values| Arc::new(values.clone()) as ArrayRef);
+    let schema = schema(T::VALUES);
+    let batch = RecordBatch::try_new(schema.clone(), std::iter::once(times).chain(values).collect())?;
     let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema(), options)?;
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
     writer.write(&batch)?;
     writer.into_inner()
 }
 
 /// Decodes verified bytes; whatever the decoder does, even a panic, comes back as a message.
-pub(super) fn decode(bytes: Vec<u8>) -> Result<RecordBatch, String> {
-    match catch_unwind(AssertUnwindSafe(|| decode_all(bytes.into()))) {
+pub(super) fn decode<T: Columns>(bytes: Vec<u8>) -> Result<RecordBatch, String> {
+    match catch_unwind(AssertUnwindSafe(|| decode_all(bytes.into(), &schema(T::VALUES)))) {
         Ok(decoded) => decoded.map_err(|error| error.to_string()),
         Err(_) => Err("the Parquet decoder panicked".to_owned()),
     }
 }
 
-fn decode_all(bytes: Bytes) -> Result<RecordBatch, ParquetError> {
+fn decode_all(bytes: Bytes, schema: &SchemaRef) -> Result<RecordBatch, ParquetError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
     let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
     let batches = builder.with_batch_size(rows.max(1)).build()?.collect::<Result<Vec<_>, _>>()?;
-    Ok(arrow::compute::concat_batches(&schema(), &batches)?)
+    Ok(arrow::compute::concat_batches(schema, &batches)?)
+}
+
+/// Joins the batches of segments.
+pub(super) fn concat<T: Columns>(batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    arrow::compute::concat_batches(&schema(T::VALUES), batches)
 }
 
 /// The arrays of a batch that has exactly the segment's columns, without nulls.
-pub(super) fn columns(batch: &RecordBatch) -> Option<(TimestampNanosecondArray, [Float64Array; 5])> {
+pub(super) fn columns<T: Columns>(batch: &RecordBatch) -> Option<(TimestampNanosecondArray, Vec<Float64Array>)> {
     if batch.columns().iter().any(|column| column.null_count() > 0) {
         return None;
     }
     let times = batch.column_by_name("time")?.as_primitive_opt::<TimestampNanosecondType>()?.clone();
-    let mut values = COLUMNS.map(|name| batch.column_by_name(name)?.as_primitive_opt::<Float64Type>().cloned());
-    let prices = values.each_mut().map(Option::take);
-    let [Some(open), Some(high), Some(low), Some(close), Some(volume)] = prices else { return None };
-    Some((times.with_timezone_opt(None::<Arc<str>>), [open, high, low, close, volume]))
+    let values = T::VALUES.iter().map(|name| batch.column_by_name(name)?.as_primitive_opt::<Float64Type>().cloned());
+    Some((times.with_timezone_opt(None::<Arc<str>>), values.collect::<Option<_>>()?))
 }
 
 #[cfg(test)]
@@ -115,9 +194,9 @@ mod tests {
         #[test]
         fn bars_read_back_bit_for_bit(closes in prop::collection::vec(f64::MIN_POSITIVE..f64::MAX, 0..300)) {
             let bars = bars(&closes);
-            let batch = decode(encode(&bars).unwrap()).unwrap();
-            let (times, prices) = columns(&batch).unwrap();
-            let again = Bars::from_arrays("X", 7, times, prices).unwrap();
+            let batch = decode::<Bars>(encode(&bars).unwrap()).unwrap();
+            let (times, prices) = columns::<Bars>(&batch).unwrap();
+            let again = Bars::from_arrays("X", 7, times, prices.try_into().unwrap()).unwrap();
             prop_assert_eq!(again.content_hash(), bars.content_hash());
         }
 
@@ -126,7 +205,7 @@ mod tests {
             let mut bytes = encode(&bars(&[1.5; 100])).unwrap();
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
-            let _ = decode(bytes);
+            let _ = decode::<Bars>(bytes);
         }
     }
 }

@@ -1,20 +1,19 @@
-//! Dataset manifests: one TOML file says where bars come from and what they must be.
+//! Dataset manifests: one TOML file says where bars, or a series, come from and what they must be.
+
+mod raw;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pavlov_store::{Disk, Hash, OsDisk};
 use serde::Deserialize;
-use toml::Spanned;
 
-use crate::csv_file::CsvLayout;
-use crate::provider::{PROVIDERS, Provider};
+use crate::provider::Provider;
 use crate::recipe::Recipe;
-use crate::time::Interval;
-use crate::{Adjustment, BarPolicy, MarketDataError, Span};
+use crate::{Adjustment, Kind, MarketDataError, Span};
+use raw::Raw;
 
 const SCHEMA_VERSION: u32 = 1;
-const MAX_PROVIDED_BARS: i64 = 50_000_000;
 
 /// One way to come by the bars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -42,57 +41,27 @@ pub struct Manifest {
     provider: Option<(&'static str, Arc<dyn Provider>)>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    schema_version: Spanned<u32>,
-    name: DatasetName,
-    summary: String,
-    source: String,
-    symbol: String,
-    interval: Interval,
-    adjustment: Adjustment,
-    span: Option<Spanned<Span>>,
-    expected_hash: Option<Hash>,
-    sources: Option<Spanned<Vec<SourceKind>>>,
-    #[serde(default)]
-    bars: BarPolicy,
-    file: Option<CsvLayout>,
-    provider: Option<Spanned<toml::Table>>,
-}
-
-/// A name that can be a folder's.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct DatasetName(String);
-
-impl TryFrom<String> for DatasetName {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-        if !name.is_empty() && name.chars().all(fits) {
-            Ok(DatasetName(name))
-        } else {
-            Err(format!("{name:?} is no dataset name; use a-z, 0-9, - and _"))
-        }
-    }
-}
-
 impl Manifest {
-    /// Reads a manifest; `path` is only named in errors.
+    /// Reads a manifest; `path` is only named in errors. One with `symbols` must say by `symbol` which is meant.
     ///
     /// # Errors
     /// [`MarketDataError::Manifest`] with line and column; an unknown key or value names the nearest known one.
     pub fn parse(text: &str, path: &Path) -> Result<Manifest, MarketDataError> {
+        Manifest::parse_as(text, path, None)
+    }
+
+    /// Reads a manifest, of several symbols the one that is asked for.
+    fn parse_as(text: &str, path: &Path, asked: Option<&str>) -> Result<Manifest, MarketDataError> {
         let fault = |at: usize, message: String| fault_at(path, text, at, message);
         let toml_fault =
             |error: toml::de::Error| fault(error.span().map_or(0, |span| span.start), with_nearest(error.message()));
-        let raw: Raw = toml::from_str(text).map_err(toml_fault)?;
+        let mut raw: Raw = toml::from_str(text).map_err(toml_fault)?;
         if *raw.schema_version.get_ref() != SCHEMA_VERSION {
             let message = format!("schema_version {}, this build reads {SCHEMA_VERSION}", raw.schema_version.get_ref());
             return Err(fault(raw.schema_version.span().start, message));
         }
+        raw.choose(asked).map_err(|(at, message)| fault(at, message))?;
+        raw.check_kind().map_err(|(at, message)| fault(at, message))?;
         let provider = match &raw.provider {
             Some(table) => Some(raw.check_provider(table).map_err(|message| fault(table.span().start, message))?),
             None => None,
@@ -113,18 +82,32 @@ impl Manifest {
         Manifest::load_from(&OsDisk, path)
     }
 
-    pub(crate) fn load_from(disk: &dyn Disk, path: &Path) -> Result<Manifest, MarketDataError> {
-        let bytes = pavlov_store::read(disk, path)?;
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Manifest::parse(text, path),
-            Err(error) => {
-                let text = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-                Err(fault_at(path, &text, text.len(), "the text is not UTF-8".to_owned()))
+    fn load_from(disk: &dyn Disk, path: &Path) -> Result<Manifest, MarketDataError> {
+        Manifest::parse(&read_text(disk, path)?, path)
+    }
+
+    /// Reads a manifest file; one with `symbols` gives a manifest for each.
+    pub(crate) fn load_all(disk: &dyn Disk, path: &Path) -> Result<Vec<Manifest>, MarketDataError> {
+        #[derive(Deserialize)]
+        struct Group {
+            symbols: Option<Vec<String>>,
+        }
+        let text = read_text(disk, path)?;
+        match toml::from_str::<Group>(&text) {
+            Ok(Group { symbols: Some(symbols) }) if !symbols.is_empty() => {
+                symbols.iter().map(|symbol| Manifest::parse_as(&text, path, Some(symbol))).collect()
             }
+            _ => Ok(vec![Manifest::parse(&text, path)?]),
         }
     }
 
-    /// The dataset's name: the manifest's file name without `.toml`, and the folder in the cache.
+    /// What the dataset holds.
+    pub fn kind(&self) -> Kind {
+        self.recipe.kind
+    }
+
+    /// The dataset's name: the manifest's file name without `.toml`, with `/SYMBOL` if the manifest has several
+    /// symbols, and the folder in the cache.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -141,10 +124,10 @@ impl Manifest {
 
     /// The symbol.
     pub fn symbol(&self) -> &str {
-        &self.recipe.symbol
+        self.recipe.symbol()
     }
 
-    /// The size of a bar, ns.
+    /// The size of a bar, or the step of a series, ns; 0 if it has no fixed one.
     pub fn interval_ns(&self) -> i64 {
         self.recipe.interval_ns()
     }
@@ -188,73 +171,26 @@ impl Manifest {
     }
 }
 
-impl Raw {
-    /// The registry's entry for the provider, once the manifest has what any provider needs.
-    fn check_provider(&self, table: &Spanned<toml::Table>) -> Result<&'static crate::ProviderEntry, String> {
-        let known = || PROVIDERS.iter().map(|entry| entry.name).collect::<Vec<_>>();
-        let name = table.get_ref().get("name").and_then(toml::Value::as_str);
-        let name = name.ok_or_else(|| format!("provider.name is missing{}", suggestion("", &known())))?;
-        let span = self.span.as_ref().ok_or("a provider needs the span to fetch; add span = [from, to]")?.get_ref();
-        let bars = span.to_ns.saturating_sub(span.from_ns) / self.interval.0;
-        if bars > MAX_PROVIDED_BARS {
-            return Err(format!("the span holds {bars} bars, a provider gives at most {MAX_PROVIDED_BARS}"));
-        }
-        let entry = PROVIDERS.iter().find(|entry| entry.name == name);
-        entry.ok_or_else(|| format!("unknown provider `{name}`{}", suggestion(name, &known())))
-    }
+/// The file of a dataset's manifest and a text that [`Manifest::parse`] makes the dataset of.
+///
+/// A name `group/SYMBOL` means one symbol of the manifest `group`; its text says which one in a line more at the start.
+///
+/// # Errors
+/// [`MarketDataError::Store`] if the file cannot be read.
+pub fn manifest_text(datasets_dir: &Path, name: &str, disk: &dyn Disk) -> Result<(PathBuf, String), MarketDataError> {
+    let (file, symbol) = name.split_once('/').map_or((name, None), |(file, symbol)| (file, Some(symbol)));
+    let path = datasets_dir.join(format!("{file}.toml"));
+    let text = read_text(disk, &path)?;
+    let text = symbol.map_or_else(|| text.clone(), |symbol| format!("symbol = {symbol:?}\n{text}"));
+    Ok((path, text))
+}
 
-    /// The order of the sources: as stated, or the cache and whatever the manifest describes.
-    fn order(&self) -> Result<Vec<SourceKind>, (usize, String)> {
-        let described = [
-            (SourceKind::File, self.file.is_some(), "[file]"),
-            (SourceKind::Provider, self.provider.is_some(), "[provider]"),
-        ];
-        let Some(stated) = &self.sources else {
-            let there = described.iter().filter(|(_, there, _)| *there).map(|(kind, ..)| *kind);
-            let order: Vec<_> = std::iter::once(SourceKind::Cache).chain(there).collect();
-            return if order.len() > 1 {
-                Ok(order)
-            } else {
-                Err((0, "no source: add a [file] or a [provider]".to_owned()))
-            };
-        };
-        let at = stated.span().start;
-        for (kind, there, table) in described {
-            if stated.get_ref().contains(&kind) != there {
-                return Err((at, format!("sources and the table {table} disagree: name both or neither")));
-            }
-        }
-        if stated.get_ref().iter().all(|kind| *kind == SourceKind::Cache) {
-            return Err((at, "sources names neither \"file\" nor \"provider\"".to_owned()));
-        }
-        Ok(stated.get_ref().clone())
-    }
-
-    fn into_manifest(
-        self,
-        path: &Path,
-        sources: Vec<SourceKind>,
-        provider: Option<(&'static str, Arc<dyn Provider>)>,
-    ) -> Manifest {
-        Manifest {
-            path: path.to_owned(),
-            name: self.name.0,
-            summary: self.summary,
-            source: self.source,
-            adjustment: self.adjustment,
-            expected_hash: self.expected_hash,
-            sources,
-            recipe: Recipe {
-                symbol: self.symbol,
-                interval: self.interval,
-                span: self.span.map(Spanned::into_inner),
-                policy: self.bars,
-                file: self.file,
-                provider: self.provider.map(Spanned::into_inner),
-            },
-            provider,
-        }
-    }
+fn read_text(disk: &dyn Disk, path: &Path) -> Result<String, MarketDataError> {
+    let bytes = pavlov_store::read(disk, path)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let text = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
+        fault_at(path, &text, text.len(), "the text is not UTF-8".to_owned())
+    })
 }
 
 fn fault_at(path: &Path, text: &str, at: usize, message: String) -> MarketDataError {
@@ -331,7 +267,24 @@ mode.martingale.volatility = 0.01
             ("stamp = ", "stmp = ", ":15:1: unknown key `stmp`; did you mean `stamp`?"),
             ("open = \"Open\"", "opne = \"Open\"", ": unknown key `opne`; did you mean `open`?"),
             ("stamp = \"open\"", "stamp = \"opening\"", ":15:9: unknown value `opening`; did you mean `open`?"),
-            ("zone = \"UTC\"", "zone = \"Asia/Seoul\"", ":14:8: unknown value `Asia/Seoul`"),
+            (
+                "zone = \"UTC\"",
+                "zone = \"Asia/Soul\"",
+                ":14:8: \"Asia/Soul\" is no time zone like \"UTC\" or \"Asia/Seoul\"; did you mean \"Asia/Seoul\"?",
+            ),
+            ("interval = \"1h\"", "interval = \"1mo\"", ":6:12: a bar has a fixed length"),
+            (
+                "symbol = \"BTCUSD\"",
+                "symbols = [\"A\", \"B\"]",
+                ":5:11: it has several symbols; name one, as example/A or",
+            ),
+            ("symbol = \"BTCUSD\"", "symbols = [\"A/B\"]", ":5:11: \"A/B\" cannot be one of several symbols"),
+            (
+                "symbol = \"BTCUSD\"",
+                "symbol = \"C\"\nsymbols = [\"A\"]",
+                ":6:11: unknown symbol `C`; did you mean `A`?",
+            ),
+            ("name = \"example\"", "name = \"example\"\nkind = \"series\"", "no provider gives a series"),
             ("interval = \"1h\"", "interval = \"hourly\"", ":6:12: \"hourly\" is no bar size like 2m, 1h or 1d"),
             ("2018-02-01", "2017-02-01", ":8:8: span: 2018-01-01 is not before 2017-02-01"),
             ("name = \"example\"", "name = \"../example\"", ":2:8: \"../example\" is no dataset name"),

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::csv_file::{CsvLayout, CsvRows};
+use super::layout::CsvLayout;
+use super::{Rows, Stamped};
+use crate::MarketDataError;
 use crate::provenance::Cleaning;
-use crate::{Bar, MarketDataError};
 
 /// The order in which a file says to write its rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,29 +45,29 @@ pub(crate) enum Repeats {
 }
 
 /// Rows in strictly rising time; what was changed goes to `cleaning`.
-pub(crate) fn tidy(
+pub(super) fn tidy<R: Stamped>(
     path: &Path,
-    rows: CsvRows,
+    rows: Rows<R>,
     layout: &CsvLayout,
     cleaning: &mut Cleaning,
-) -> Result<CsvRows, MarketDataError> {
+) -> Result<Rows<R>, MarketDataError> {
     let mut rows = place(path, rows, layout, cleaning)?;
     // A stable sort: of two rows with one stamp, the first in the file stays first.
-    rows.sort_by_key(|(bar, _)| bar.time);
-    let mut tidy = CsvRows::default();
-    for (bar, line) in rows {
-        match tidy.bars.last().zip(tidy.lines.last()) {
-            Some((first, first_line)) if first.time == bar.time => {
-                let equal = *first == bar;
+    rows.sort_by_key(|(row, _)| row.time());
+    let mut tidy: Rows<R> = Rows { rows: Vec::with_capacity(rows.len()), lines: Vec::with_capacity(rows.len()) };
+    for (row, line) in rows {
+        match tidy.rows.last().zip(tidy.lines.last()) {
+            Some((first, first_line)) if first.time() == row.time() => {
+                let equal = *first == row;
                 if layout.repeats == Repeats::Reject || (layout.repeats == Repeats::KeepFirstIfEqual && !equal) {
-                    let (path, first_line, time) = (path.to_owned(), *first_line, bar.time);
+                    let (path, first_line, time) = (path.to_owned(), *first_line, row.time());
                     return Err(MarketDataError::CsvRepeat { path, line, first_line, time, equal });
                 }
                 cleaning.repeats_dropped += 1;
                 cleaning.repeats_differing += usize::from(!equal);
             }
             _ => {
-                tidy.bars.push(bar);
+                tidy.rows.push(row);
                 tidy.lines.push(line);
             }
         }
@@ -75,28 +76,28 @@ pub(crate) fn tidy(
 }
 
 /// The rows with their lines; those against the file's order are refused, kept or left out.
-fn place(
+fn place<R: Stamped>(
     path: &Path,
-    rows: CsvRows,
+    rows: Rows<R>,
     layout: &CsvLayout,
     cleaning: &mut Cleaning,
-) -> Result<Vec<(Bar, u64)>, MarketDataError> {
-    let mut placed = Vec::with_capacity(rows.bars.len());
+) -> Result<Vec<(R, u64)>, MarketDataError> {
+    let mut placed = Vec::with_capacity(rows.rows.len());
     let mut frontier: Option<i64> = None;
-    for (bar, line) in rows.bars.into_iter().zip(rows.lines) {
+    for (row, line) in rows.rows.into_iter().zip(rows.lines) {
         let against = frontier.filter(|frontier| match layout.order {
-            Order::OldestFirst => bar.time < *frontier,
-            Order::NewestFirst => bar.time > *frontier,
+            Order::OldestFirst => row.time() < *frontier,
+            Order::NewestFirst => row.time() > *frontier,
         });
         match (against, layout.misplaced) {
-            (None, _) => frontier = Some(bar.time),
+            (None, _) => frontier = Some(row.time()),
             (Some(previous), Misplaced::Reject) => {
-                return Err(MarketDataError::CsvOrder { path: path.to_owned(), line, time: bar.time, previous });
+                return Err(MarketDataError::CsvOrder { path: path.to_owned(), line, time: row.time(), previous });
             }
             (Some(_), _) => cleaning.misplaced += 1,
         }
         if against.is_none() || layout.misplaced == Misplaced::Sort {
-            placed.push((bar, line));
+            placed.push((row, line));
         }
     }
     Ok(placed)
