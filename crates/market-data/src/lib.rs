@@ -45,6 +45,7 @@
 
 mod bars;
 mod cache;
+mod check;
 mod csv_file;
 mod dataset;
 mod error;
@@ -54,12 +55,15 @@ mod manifest;
 mod provenance;
 mod provider;
 mod providers;
+mod quality;
 mod recipe;
+mod resample;
 mod rules;
 mod series;
 mod time;
 
 pub use bars::{Bar, BarColumns, Bars, Gaps};
+pub use check::{Check, check};
 pub use csv_file::{ReadAs, Stamp};
 pub use dataset::{Dataset, Origin, SeriesDataset, Sources, load_dataset, load_series};
 pub use error::{BarFault, MarketDataError, Place};
@@ -68,6 +72,8 @@ pub use inventory::{DatasetStatus, VerifyResult, list, manifests, verify};
 pub use manifest::{Manifest, SourceKind, manifest_text};
 pub use provenance::{Adjustment, Cleaning, Kind, Provenance};
 pub use provider::{PROVIDERS, Provider, ProviderEntry, Request};
+pub use quality::{Applied, Example, Finding, FindingKind, JUMP_SIGMAS, Moments, Quality, VOLUME_SIGMAS};
+pub use resample::Resampling;
 pub use rules::{BarPolicy, OnFault};
 pub use series::Series;
 pub use time::Span;
