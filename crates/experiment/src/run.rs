@@ -175,7 +175,7 @@ impl Workplace<'_> {
     }
 }
 
-fn read_manifest(asked: &str, path: &Path, options: &Options) -> Result<String, ExperimentError> {
+pub(crate) fn read_manifest(asked: &str, path: &Path, options: &Options) -> Result<String, ExperimentError> {
     if path.exists() {
         return Ok(manifest_text(&options.datasets_dir, asked, &*options.disk)?.1);
     }
