@@ -1,12 +1,13 @@
-//! The data commands: import a file, list the datasets, verify the cache.
+//! The data commands: import a file, list the datasets, verify the cache, check a dataset's quality.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use pavlov_market_data::{self as market_data, DatasetStatus, Kind, Sources, manifest_for};
+use pavlov_market_data::{self as market_data, DatasetStatus, Kind, Manifest, MarketDataError, Sources, manifest_for};
+use serde::Serialize;
 
 use crate::error::ExperimentError;
-use crate::run::Options;
+use crate::run::{Options, manifest_path, read_manifest};
 
 /// What a data command found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,17 +42,45 @@ pub fn import(file: &Path, name: Option<&str>, out: &Path, options: &Options) ->
 /// # Errors
 /// [`ExperimentError::Data`] if a manifest is wrong.
 pub fn list(options: &Options) -> Result<Outcome, ExperimentError> {
-    let sources = Sources {
-        disk: options.disk.clone(),
-        cache_dir: Some(options.cache_dir.clone()),
-        data_dir: options.data_dir.clone(),
-    };
-    let statuses = market_data::list(&options.datasets_dir, &sources)?;
+    let statuses = market_data::list(&options.datasets_dir, &sources(options))?;
     let mut text = String::new();
     for group in statuses.chunk_by(|one, next| group(&one.name).is_some() && group(&one.name) == group(&next.name)) {
         text += &entry(group);
     }
     Ok(Outcome { text, sound: true })
+}
+
+fn sources(options: &Options) -> Sources {
+    Sources {
+        disk: options.disk.clone(),
+        cache_dir: Some(options.cache_dir.clone()),
+        data_dir: options.data_dir.clone(),
+    }
+}
+
+/// Judges the rows of a dataset's source: what is odd, and what its manifest makes of it; also as JSON into a file.
+///
+/// # Errors
+/// [`ExperimentError::UnknownDataset`], or [`ExperimentError::Data`] if the manifest is wrong, the source cannot be had
+/// or read, or the JSON cannot be written. A dataset that its manifest refuses is not sound, and no error.
+pub fn check(name: &str, json: Option<&Path>, options: &Options) -> Result<Outcome, ExperimentError> {
+    let manifest = Manifest::parse(&read_manifest(name, name, options)?, &manifest_path(name, options))?;
+    let found = market_data::check(&manifest, &sources(options))?;
+    if let Some(json) = json {
+        let file = CheckFile { schema_version: 1, check: &found };
+        let text = serde_json::to_string_pretty(&file).expect("a check is numbers, texts and lists, which JSON takes");
+        pavlov_store::write_atomic(&*options.disk, json, format!("{text}\n").as_bytes())
+            .map_err(MarketDataError::from)?;
+    }
+    Ok(Outcome { text: found.table(), sound: found.refused.is_none() })
+}
+
+/// The JSON file of a check.
+#[derive(Serialize)]
+struct CheckFile<'a> {
+    schema_version: u32,
+    #[serde(flatten)]
+    check: &'a market_data::Check,
 }
 
 /// What stands before the symbol in the name of one of several symbols.

@@ -187,12 +187,13 @@ fn add_manifests(plan: &mut Plan, options: &Options) -> Result<(), ExperimentErr
 }
 
 /// The file with the manifest of a dataset.
-fn manifest_path(dataset: &str, options: &Options) -> PathBuf {
+pub(crate) fn manifest_path(dataset: &str, options: &Options) -> PathBuf {
     let file = dataset.split('/').next().unwrap_or_default();
     options.datasets_dir.join(format!("{file}.toml"))
 }
 
-fn read_manifest(key: &str, asked: &str, options: &Options) -> Result<String, ExperimentError> {
+/// The manifest of the dataset that `key` asks for.
+pub(crate) fn read_manifest(key: &str, asked: &str, options: &Options) -> Result<String, ExperimentError> {
     let path = manifest_path(asked, options);
     if path.exists() {
         return Ok(manifest_text(&options.datasets_dir, asked, &OsDisk)?.1);

@@ -142,6 +142,34 @@ pub enum MarketDataError {
         /// Close stamp of the first of them, UTC ns.
         first: i64,
     },
+    /// A bar lies across the border of the coarser bar that it should become a part of.
+    #[error(
+        "{symbol}: the bar that opens {} and closes {} lies across {}, where a coarser bar begins or ends; \
+         set resample.zone or resample.session so that the source's bars fit into it",
+        write_time(*open),
+        write_time(*close),
+        write_time(*border)
+    )]
+    Straddles {
+        /// The symbol.
+        symbol: String,
+        /// Its opening, UTC ns.
+        open: i64,
+        /// Its close, UTC ns.
+        close: i64,
+        /// The border, UTC ns.
+        border: i64,
+    },
+    /// No coarser bar was finished.
+    #[error("{dataset}: the {rows} rows of {origin} make no whole coarser bar; see resample.to and resample.session")]
+    NothingWhole {
+        /// The dataset.
+        dataset: String,
+        /// File or provider.
+        origin: String,
+        /// Rows read.
+        rows: usize,
+    },
     /// A series is asked for bars, or the other way round.
     #[error("dataset {dataset} holds {kind}, see its manifest's kind; name another dataset")]
     WrongKind {

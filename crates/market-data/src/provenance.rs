@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::time::write_time;
-use crate::{Gaps, Manifest, Span, Stamp};
+use crate::{Gaps, Manifest, Resampling, Span, Stamp};
 
 /// What reading a source changed or let pass; all counts are rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Cleaning {
     /// Rows left out because they have no price or value.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub empty_rows: usize,
+    /// How the rows became coarser bars, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resampled: Option<Resampling>,
 }
 
 fn is_zero(n: &usize) -> bool {
@@ -128,8 +131,10 @@ impl Provenance {
             inconsistent_kept,
             non_positive_kept,
             empty_rows,
+            resampled,
             ..
         } = self.cleaning;
+        let Resampling { outside_session, unfinished, bars_with_gaps, .. } = resampled.unwrap_or_default();
         let counts = [
             (empty_rows, "without a value"),
             (misplaced, "misplaced"),
@@ -137,6 +142,9 @@ impl Provenance {
             (outside_span, "outside the span"),
             (inconsistent_kept, "inconsistent, kept"),
             (non_positive_kept, "not positive, kept"),
+            (outside_session, "outside the session"),
+            (unfinished, "behind the last whole bar"),
+            (bars_with_gaps, "bars with gaps"),
             (self.gaps.missing_bars as usize, "missing"),
         ];
         let noted: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();

@@ -62,6 +62,7 @@ impl Manifest {
         }
         raw.choose(asked).map_err(|(at, message)| fault(at, message))?;
         raw.check_kind().map_err(|(at, message)| fault(at, message))?;
+        raw.check_resample().map_err(|(at, message)| fault(at, message))?;
         let provider = match &raw.provider {
             Some(table) => Some(raw.check_provider(table).map_err(|message| fault(table.span().start, message))?),
             None => None,
@@ -127,9 +128,9 @@ impl Manifest {
         self.recipe.symbol()
     }
 
-    /// The size of a bar, or the step of a series, ns; 0 if it has no fixed one.
+    /// The size of a bar after any resampling, or the step of a series, ns; 0 if it has no fixed one.
     pub fn interval_ns(&self) -> i64 {
-        self.recipe.interval_ns()
+        self.recipe.final_interval().ns()
     }
 
     /// The adjustment of prices.
