@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pavlov_market_data::{Applied, Check, FindingKind, Manifest, Sources, check, manifests};
-use pavlov_store::OsDisk;
+use pavlov_store::{OsDisk, write_atomic};
 use support::{HEADER, manifest_with};
 
 /// Four weeks of hours, prices from 100 to 105, volumes near 1000.
 fn rows() -> Vec<String> {
-    let price = |i: usize| 100.0 + (i * 7919 % 97) as f64 / 20.0;
+    let price = |i: usize| 100.0 + (i * i * 31 % 97) as f64 / 20.0;
     let row = |i: usize| {
         let (open, close) = (price(i), price(i + 1));
         let (high, low, volume) = (open.max(close) + 1.0, open.min(close) - 1.0, 900 + (i * 37) % 200);
@@ -23,7 +23,8 @@ fn rows() -> Vec<String> {
 
 fn checked(rows: &[String], keys: &str) -> Check {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("example.csv"), HEADER.to_owned() + &rows.join("\n") + "\n").unwrap();
+    let text = HEADER.to_owned() + &rows.join("\n") + "\n";
+    write_atomic(&OsDisk, &folder.path().join("example.csv"), text.as_bytes()).unwrap();
     let sources = Sources { disk: Arc::new(OsDisk), cache_dir: None, data_dir: Some(folder.path().to_owned()) };
     check(&manifest_with(keys), &sources).unwrap()
 }
@@ -129,7 +130,8 @@ fn a_session_keeps_its_clock_where_daylight_saving_begins() {
     let rows: Vec<String> = rows().into_iter().filter(trades).collect();
     let folder = tempfile::tempdir().unwrap();
     let utc = rows.iter().map(|row| row.replacen(",", "+00:00,", 1) + "\n").collect::<String>();
-    std::fs::write(folder.path().join("example.csv"), HEADER.to_owned() + &utc).unwrap();
+    let utc = HEADER.to_owned() + &utc;
+    write_atomic(&OsDisk, &folder.path().join("example.csv"), utc.as_bytes()).unwrap();
     let text = support::DATASET.replace("%H:%M\"", "%H:%M%:z\"").replace("\"UTC\"", "\"America/New_York\"");
     let manifest = Manifest::parse(&text, Path::new("datasets/example.toml")).unwrap();
     let sources = Sources { disk: Arc::new(OsDisk), cache_dir: None, data_dir: Some(folder.path().to_owned()) };

@@ -306,7 +306,7 @@ impl Rows<'_> {
         let odd = logs.iter().filter_map(|(row, log)| {
             let (center, sigma) = scale?;
             let times = (log - center).exp();
-            let what = || format!("a volume of {}, {times:.3} times the median", self.rows[*row].volume);
+            let what = || format!("a volume of {}, {times:.3e} times the median", self.rows[*row].volume);
             ((log - center).abs() > VOLUME_SIGMAS * sigma).then(|| (*row, what()))
         });
         let rule = format!("ln(volume) beyond {VOLUME_SIGMAS} robust sigmas from the median, zeros left out");
