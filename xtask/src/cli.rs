@@ -31,6 +31,23 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Change the future of a config's data and report what notices it too early; ends with 1 if something does.
+    Audit {
+        /// The experiment, for example configs/quickstart.toml.
+        config: PathBuf,
+        /// Seed of cuts, actions and other futures; short for --set runs.seed=N.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Change one key of the config; may be repeated.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Folder with your market files [default: PAVLOV_DATA_DIR].
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        /// Print the result, warnings and errors only.
+        #[arg(long)]
+        quiet: bool,
+    },
     /// Market data: import a file, list the datasets, verify the cache, check what a dataset is made of.
     Data {
         #[command(subcommand)]

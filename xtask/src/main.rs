@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use cli::{Cli, Command, DataCommand, DeviceChoice, Place};
-use pavlov_experiment::{Device, ExperimentError, Hooks, Options, OsDisk, data, report, run};
+use pavlov_experiment::{Device, ExperimentError, Hooks, Options, OsDisk, audit, data, report, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -45,6 +45,17 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Report { run, place } => {
             work(&place, |options, hooks| run::report(&run, options, hooks).map(|r| (r, run.clone())))
+        }
+        Command::Audit { config, seed, set, data_dir, quiet } => {
+            let seed = seed.map(|seed| format!("runs.seed={seed}"));
+            let overrides: Vec<String> = set.into_iter().chain(seed).collect();
+            let shown = progress::Shown::new(quiet);
+            let clock = progress::clock();
+            let hooks = Hooks { clock: &clock, progress: &|event| shown.take(event), stop: &STOP };
+            let audit = audit::config(&config, &overrides, &options(data_dir, 1), &hooks)?;
+            shown.finish();
+            progress::print(&audit.table());
+            Ok(if audit.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Data { command } => data(command),
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
@@ -40,6 +40,7 @@ pub(crate) struct Shown {
     terminal: bool,
     bars: MultiProgress,
     seeds: Mutex<BTreeMap<u64, Seed>>,
+    audit: OnceLock<ProgressBar>,
     clock: Box<dyn Fn() -> f64 + Sync>,
 }
 
@@ -63,6 +64,7 @@ impl Shown {
             terminal: stderr().is_terminal(),
             bars: MultiProgress::new(),
             seeds: Mutex::default(),
+            audit: OnceLock::new(),
             clock: Box::new(clock()),
         }
     }
@@ -110,7 +112,25 @@ impl Shown {
                 }
             }
             Event::Judging if !self.terminal => say("all seeds are trained; judging"),
+            Event::Audited { done, of } => self.audited(done, of),
             Event::Judging | Event::Failed { .. } | Event::Note(_) => {}
+        }
+    }
+
+    /// A bar for the cuts of an audit; a line at each tenth where there is no terminal.
+    fn audited(&self, done: usize, of: usize) {
+        let bar = self.audit.get_or_init(|| {
+            let bar = if self.terminal { self.bars.add(ProgressBar::new(of as u64)) } else { ProgressBar::hidden() };
+            bar.set_style(style());
+            bar.set_prefix("audit");
+            bar
+        });
+        bar.set_position(done as u64);
+        if !self.terminal && done * 10 / of > (done - 1) * 10 / of {
+            say(&format!("audit: {done} of {of} cuts"));
+        }
+        if done == of {
+            bar.finish_and_clear();
         }
     }
 

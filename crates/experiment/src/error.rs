@@ -153,6 +153,12 @@ pub enum ExperimentError {
         /// The library's reason.
         reason: String,
     },
+    /// The audit could not play with other data.
+    #[error("the audit cannot play with another future: {reason}")]
+    Audit {
+        /// Why a market or an environment cannot be built of changed bars.
+        reason: String,
+    },
     /// A thread pool could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {

@@ -41,6 +41,13 @@ pub enum Event<'a> {
     },
     /// All runs are trained and are being judged.
     Judging,
+    /// A cut of an audit was checked.
+    Audited {
+        /// Cuts checked.
+        done: usize,
+        /// Cuts in all.
+        of: usize,
+    },
     /// Something a user should know.
     Note(&'a str),
 }

@@ -14,6 +14,7 @@
 //! assert!(error.contains("section [data] is missing"), "all problems are reported at once");
 //! ```
 
+pub mod audit;
 mod baselines;
 pub mod data;
 mod episode;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pavlov_agents::Device;
-use pavlov_market_data::{Manifest, Sources, load_dataset, manifest_text, manifests};
+use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset, manifest_text, manifests};
 use pavlov_store::{Disk, OsDisk, RunFolder};
 use rayon::prelude::*;
 
@@ -13,7 +13,7 @@ use crate::hooks::{Event, Hooks};
 use crate::judge;
 use crate::plan::Plan;
 use crate::report::Report;
-use crate::series;
+use crate::series::{self, LoadedSeries};
 use crate::source::suggestion;
 use crate::timing::Timing;
 use crate::train::{self, Job, Stop, Trained};
@@ -58,8 +58,7 @@ pub fn run(
     options: &Options,
     hooks: &Hooks<'_>,
 ) -> Result<Report, ExperimentError> {
-    let mut plan = Plan::parse(config, &read(config)?, overrides)?;
-    add_manifests(&mut plan, options)?;
+    let plan = read_plan(config, overrides, options)?;
     let world = load_world(&plan, &|dataset| manifest_path(dataset, options), options, hooks)?;
     train::check_agent(&plan, &world, &options.device)?;
     let folder = RunFolder::create(options.disk.clone(), out)?;
@@ -169,8 +168,15 @@ impl Workplace<'_> {
     }
 }
 
+/// The plan of a config, with the manifests that it needs.
+pub(crate) fn read_plan(config: &Path, overrides: &[String], options: &Options) -> Result<Plan, ExperimentError> {
+    let mut plan = Plan::parse(config, &read(config)?, overrides)?;
+    add_manifests(&mut plan, options)?;
+    Ok(plan)
+}
+
 /// Puts the manifests that the plan needs, and does not have, into it.
-fn add_manifests(plan: &mut Plan, options: &Options) -> Result<(), ExperimentError> {
+pub(crate) fn add_manifests(plan: &mut Plan, options: &Options) -> Result<(), ExperimentError> {
     if plan.manifest.is_none() {
         plan.manifest = Some(read_manifest("data.dataset", &plan.data.dataset, options)?);
     }
@@ -217,6 +223,17 @@ fn load_world(
     options: &Options,
     hooks: &Hooks<'_>,
 ) -> Result<World, ExperimentError> {
+    let (dataset, series) = load_data(plan, origin, options, hooks)?;
+    world::build(plan, &dataset, &series)
+}
+
+/// Bars and series of a plan.
+pub(crate) fn load_data(
+    plan: &Plan,
+    origin: &dyn Fn(&str) -> PathBuf,
+    options: &Options,
+    hooks: &Hooks<'_>,
+) -> Result<(Dataset, Vec<LoadedSeries>), ExperimentError> {
     let sources = Sources {
         disk: options.disk.clone(),
         cache_dir: Some(options.cache_dir.clone()),
@@ -230,7 +247,7 @@ fn load_world(
     let manifest = |dataset: &str| manifest(dataset, plan.series_manifests.get(dataset));
     let load = |(name, config)| series::load(name, config, &manifest, &sources, &told);
     let series = plan.series().map(load).collect::<Result<Vec<_>, _>>()?;
-    world::build(plan, &dataset, &series)
+    Ok((dataset, series))
 }
 
 /// The first free folder `<runs>/<name of the config>`, with a number if that name is taken.

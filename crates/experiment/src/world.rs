@@ -45,9 +45,8 @@ pub struct World {
 /// [`ExperimentError`] if a span holds too few bars, a series does not fit the bars, a feature is not finite or the
 /// environment refuses the data.
 pub fn build(plan: &Plan, dataset: &Dataset, series: &[LoadedSeries]) -> Result<World, ExperimentError> {
-    let end = dataset.bars.opening_between(plan.data.test.from_ns, plan.data.test.to_ns).end;
-    let Joined { bars, values, left_out } = join(&dataset.bars.slice(0..end), series)?;
-    let inputs = Inputs::new(&bars, &values);
+    let joined = plan.join(&dataset.bars, series)?;
+    let bars = &joined.bars;
     let train_rows = bars.opening_between(plan.data.train.from_ns, plan.data.train.to_ns);
     let test_rows = bars.opening_between(plan.data.test.from_ns, plan.data.test.to_ns);
     let warm_up = plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0);
@@ -59,20 +58,20 @@ pub fn build(plan: &Plan, dataset: &Dataset, series: &[LoadedSeries]) -> Result<
     let train = segment(plan, has, ("train", plan.data.train), start, (start + window - 1)..train_rows.end)?;
     let first = test_rows.start.max(start + window - 1);
     let test = segment(plan, has, ("test", plan.data.test), start, first..test_rows.end)?;
-    let scaler = FittedScaler::fit(&plan.scaling, &plan.features, inputs, start..train_rows.end)?;
-    let market = Arc::new(pavlov_features::market(inputs, &plan.features, &scaler, vec![train, test])?);
+    let scaler = plan.fit(&joined, start..train_rows.end)?;
+    let market = Arc::new(plan.market(&joined, &scaler, vec![train, test])?);
     let build = |key, segment, mode| {
         let built = plan.environment.build(market.clone(), segment, mode);
         built.map_err(|source| ExperimentError::Environment { key, source })
     };
     let spans = [("train", plan.data.train, &train_rows), ("test", plan.data.test, &test_rows)];
-    let uncovered = spans.iter().filter_map(|(key, span, rows)| partly_covered(&bars, key, *span, rows));
+    let uncovered = spans.iter().filter_map(|(key, span, rows)| partly_covered(bars, key, *span, rows));
     let hashes = series.iter().flat_map(|series| series.hashes.clone());
     Ok(World {
         training: build("data.train and environment", train, EpisodeMode::Sampled)?,
         train_span: build("data.train", train, EpisodeMode::Whole)?,
         test_span: build("data.test", test, EpisodeMode::Whole)?,
-        notes: left_out.into_iter().chain(uncovered).collect(),
+        notes: joined.left_out.iter().cloned().chain(uncovered).collect(),
         scaler,
         train,
         test,
@@ -82,12 +81,49 @@ pub fn build(plan: &Plan, dataset: &Dataset, series: &[LoadedSeries]) -> Result<
     })
 }
 
+/// The stages from data to a market, each of which the audit repeats on other data.
+pub trait Stages {
+    /// Bars up to the end of the test span, with the series on their clock.
+    fn join(&self, bars: &Bars, series: &[LoadedSeries]) -> Result<Joined, ExperimentError>;
+    /// The scaler of the training rows.
+    fn fit(&self, joined: &Joined, training: Range<usize>) -> Result<FittedScaler, ExperimentError>;
+    /// Scaled features and prices.
+    fn market(&self, joined: &Joined, scaler: &FittedScaler, segments: Vec<Segment>)
+    -> Result<Market, ExperimentError>;
+}
+
+impl Stages for Plan {
+    fn join(&self, bars: &Bars, series: &[LoadedSeries]) -> Result<Joined, ExperimentError> {
+        let end = bars.opening_between(self.data.test.from_ns, self.data.test.to_ns).end;
+        join(&bars.slice(0..end), series)
+    }
+
+    fn fit(&self, joined: &Joined, training: Range<usize>) -> Result<FittedScaler, ExperimentError> {
+        Ok(FittedScaler::fit(&self.scaling, &self.features, joined.inputs(), training)?)
+    }
+
+    fn market(
+        &self,
+        joined: &Joined,
+        scaler: &FittedScaler,
+        segments: Vec<Segment>,
+    ) -> Result<Market, ExperimentError> {
+        Ok(pavlov_features::market(joined.inputs(), &self.features, scaler, segments)?)
+    }
+}
+
 /// Bars and the value of each series at each of them.
-struct Joined {
-    bars: Bars,
-    values: BTreeMap<String, Vec<f64>>,
+pub struct Joined {
+    pub bars: Bars,
+    pub values: BTreeMap<String, Vec<f64>>,
     /// A sentence if bars were left out.
     left_out: Option<String>,
+}
+
+impl Joined {
+    pub fn inputs(&self) -> Inputs<'_> {
+        Inputs::new(&self.bars, &self.values)
+    }
 }
 
 /// Puts the series on the clock of the bars, from the first bar on at which all of them are known.

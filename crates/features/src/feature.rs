@@ -17,6 +17,17 @@ pub struct BarBlock<'a> {
     pub(crate) values: [&'a [f64; BLOCK]; 5],
 }
 
+impl BarBlock<'_> {
+    /// The `i`-th bar.
+    ///
+    /// # Panics
+    /// If `i` is not less than [`BLOCK`].
+    pub fn bar(&self, i: usize) -> Bar {
+        let [open, high, low, close, volume] = self.values.map(|column| column[i]);
+        Bar { time: self.time[i], open, high, low, close, volume }
+    }
+}
+
 /// One bar, alone or in a block: what a feature computes does not depend on where the bar lies.
 pub(crate) trait AnyBar: Copy {
     fn time(self) -> i64;
@@ -78,6 +89,8 @@ impl AnyBar for InBlock<'_> {
 }
 
 /// Numbers that follow the bars; the future is not in scope.
+///
+/// A feature of your own implements this and [`FeatureConfig`] and is played like those of the registry.
 pub trait Feature: Send {
     /// Takes in the next bar and writes the values at its close, one a column.
     ///
@@ -86,9 +99,17 @@ pub trait Feature: Send {
     fn update(&mut self, bar: &Bar, out: &mut [f64]);
     /// Takes in a block of bars and writes `[columns, BLOCK]` values: what as many updates would give, bit for bit.
     ///
+    /// An implementation of your own is for speed only; a block shows bars behind the one whose value is written.
+    ///
     /// # Panics
     /// If `out` has another length than [`FeatureConfig::columns`].
-    fn fold(&mut self, block: &BarBlock<'_>, out: &mut [[f64; BLOCK]]);
+    fn fold(&mut self, block: &BarBlock<'_>, out: &mut [[f64; BLOCK]]) {
+        let mut row = vec![0.0; out.len()];
+        for i in 0..BLOCK {
+            self.update(&block.bar(i), &mut row);
+            out.iter_mut().zip(&row).for_each(|(column, value)| column[i] = *value);
+        }
+    }
     /// The state as bytes.
     fn save(&self) -> Vec<u8>;
     /// Goes on from a saved state of a feature with the same parameters.
