@@ -47,7 +47,7 @@ pub struct Change {
     pub future: Future,
     /// First row that is changed.
     pub first: usize,
-    /// Columns of the first changed row that stay; only `Open` and `Close` can.
+    /// Columns of the first changed row that stay; with `High` or `Low` among them, the whole bar does.
     pub kept: &'static [Field],
     /// Decides the new numbers.
     pub seed: u64,
@@ -68,6 +68,10 @@ impl Change {
         let mut level = self.first.checked_sub(1).or(Some(0)).and_then(|row| bars.get(row)).map_or(1.0, |bar| bar[3]);
         level *= (0.5 * normal(&mut rng)).exp();
         for (row, bar) in bars.iter_mut().enumerate().skip(self.first) {
+            if row == self.first && (self.kept.contains(&Field::High) || self.kept.contains(&Field::Low)) {
+                level = bar[3];
+                continue;
+            }
             let [open, _, _, close, volume] = *bar;
             let [mut new_open, mut new_close] = match self.future {
                 Future::Perturbed => [open * factor(&mut rng), close * factor(&mut rng)],

@@ -13,6 +13,17 @@ pub struct FillTiming {
     pub price: &'static [Field],
 }
 
+impl FillTiming {
+    /// At the open of the next bar.
+    pub const NEXT_OPEN: Self = Self { lag: 1, price: &[Field::Open] };
+    /// At the close of the next bar.
+    pub const NEXT_CLOSE: Self = Self { lag: 1, price: &[Field::Close] };
+    /// Anywhere in the next bar, with all of that bar known: limit orders.
+    pub const NEXT_BAR: Self = Self { lag: 1, price: &[Field::Open, Field::High, Field::Low, Field::Close] };
+    /// At the close that the order was decided with.
+    pub const DECISION_CLOSE: Self = Self { lag: 0, price: &[] };
+}
+
 /// One copy of the game on a segment, with a seed for its random numbers; why it cannot be built otherwise.
 pub type Build<'a> = dyn Fn(&Arc<Market>, Segment, u64) -> Result<Box<dyn BatchEnv>, String> + 'a;
 
@@ -47,7 +58,7 @@ pub struct Stretch {
 /// What fills tell of a game's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clock {
-    /// Rows that observations end behind the last row whose close could be known.
+    /// Rows that observations end behind the bar that fills their orders.
     pub lead: u32,
     /// Fills seen.
     pub fills: usize,
@@ -76,14 +87,14 @@ impl Game<'_> {
             .flat_map(|(seen, step)| step.fills.iter().map(move |fill| (seen.last_row, fill.row)));
         for (last_row, row) in fills {
             clock.fills += 1;
-            let lead = (last_row + self.timing.lag).saturating_sub(row);
+            let lead = last_row.saturating_sub(row);
             clock.lead = clock.lead.max(lead);
-            if lead > 0 {
-                let possible = format!("row {} at most", last_row - lead.min(last_row));
+            if last_row + self.timing.lag > row {
+                let possible = format!("row {} at most", row.saturating_sub(self.timing.lag));
                 let what = "last row of the observation";
                 let found = difference(Check::Window, what, row, possible, format!("row {last_row}"));
                 let rule = format!("an order that is decided with it in view fills in row {row}");
-                let ahead = last_row.saturating_sub(row).max(1) as usize;
+                let ahead = lead.max(1) as usize;
                 let Ok(()) = findings.found(self.name, found, Shown::Against(rule), |_| known_ahead(Some(ahead)));
             }
         }

@@ -9,8 +9,9 @@ use serde_json::Value;
 const MAX_LINES: usize = 600;
 
 /// What each crate may use of ours, and nothing else (docs/architecture.md). `testkit` is for tests and benches only.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("pavlov-agents", &["pavlov-rl-core"]),
+    ("pavlov-audit", &["pavlov-rl-core"]),
     ("pavlov-benches", &[]),
     ("pavlov-envs", &["pavlov-rl-core"]),
     ("pavlov-evaluation", &[]),
@@ -18,6 +19,7 @@ const EDGES: [(&str, &[&str]); 12] = [
         "pavlov-experiment",
         &[
             "pavlov-agents",
+            "pavlov-audit",
             "pavlov-envs",
             "pavlov-evaluation",
             "pavlov-features",
@@ -32,7 +34,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("pavlov-rl-core", &[]),
     ("pavlov-store", &[]),
     ("pavlov-tensorboard", &[]),
-    ("pavlov-testkit", &["pavlov-rl-core", "pavlov-store"]),
+    ("pavlov-testkit", &["pavlov-audit", "pavlov-rl-core", "pavlov-store"]),
     ("xtask", &["pavlov-experiment"]),
 ];
 

@@ -16,7 +16,7 @@ mod warm_up;
 use std::path::Path;
 use std::sync::Arc;
 
-use pavlov_audit::{Clock, Field, FillTiming, Findings, Game, Survey, survey};
+use pavlov_audit::{Clock, FillTiming, Findings, Game, Survey, survey};
 use pavlov_envs::{EpisodeMode, FillRule};
 use pavlov_features::Scaling;
 use pavlov_market_data::{Adjustment, Dataset};
@@ -152,9 +152,9 @@ fn audit(
 /// What a fill rule may know of the bar that fills an order.
 fn timing(rule: FillRule) -> FillTiming {
     match rule {
-        FillRule::NextOpen => FillTiming { lag: 1, price: &[Field::Open] },
-        FillRule::NextClose => FillTiming { lag: 1, price: &[Field::Close] },
-        FillRule::DecisionClose => FillTiming { lag: 0, price: &[] },
+        FillRule::NextOpen => FillTiming::NEXT_OPEN,
+        FillRule::NextClose => FillTiming::NEXT_CLOSE,
+        FillRule::DecisionClose => FillTiming::DECISION_CLOSE,
     }
 }
 

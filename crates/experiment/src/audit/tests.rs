@@ -203,14 +203,15 @@ fn a_backward_filled_series_is_caught() {
     let plan = plan_of(&[]);
     let filled = |loaded: &LoadedSeries| {
         let (times, values) = (loaded.series.times_ns(), loaded.series.values());
-        let last = times.len() - 1;
-        let series = Series::new("index", 0, times[..last].to_vec(), values[1..].to_vec()).unwrap();
+        let next = values.iter().skip(1).chain(values.last()).copied().collect();
+        let series = Series::new("index", 0, times.to_vec(), next).unwrap();
         let LoadedSeries { name, max_age, hashes, note, .. } = loaded;
         LoadedSeries { name: name.clone(), series, max_age: *max_age, hashes: hashes.clone(), note: note.clone() }
     };
     let audit = audited(&plan, &Planted { join: Some(filled), ..Planted::new(&plan) });
     let index = "column `macro(series=index)`";
-    let leak = only(&audit, &[index]);
+    // The last day of the training span is scaled with a value of the test span.
+    let leak = only(&audit, &[index, "scaler of column `macro(series=index)`"]);
     assert_eq!(leak.ahead, Some(24), "the value of the next day: {leak:?}");
 }
 
