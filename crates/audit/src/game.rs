@@ -80,12 +80,7 @@ impl Game<'_> {
     /// was decided with rows in view that were not there yet.
     pub fn read_clock(&self, trace: &Trace, clock: &mut Clock, findings: &mut Findings) {
         findings.compared(Check::Window, trace.steps.len());
-        let fills = trace
-            .seen
-            .iter()
-            .zip(&trace.steps)
-            .flat_map(|(seen, step)| step.fills.iter().map(move |fill| (seen.last_row, fill.row)));
-        for (last_row, row) in fills {
+        for (last_row, Fill { row, .. }) in trace.trades() {
             clock.fills += 1;
             let lead = last_row.saturating_sub(row);
             clock.lead = clock.lead.max(lead);
@@ -181,12 +176,7 @@ impl Game<'_> {
     /// No fill is better than its bar allowed: bought below its low, or sold above its high.
     fn check_prices(&self, market: &Market, trace: &Trace, findings: &mut Findings) {
         let (prices, rows) = (&market.prices, market.frame.rows());
-        let fills = trace
-            .seen
-            .iter()
-            .zip(&trace.steps)
-            .flat_map(|(seen, step)| step.fills.iter().map(move |fill| (seen.last_row, fill)));
-        for (row, fill) in fills {
+        for (row, fill) in trace.trades() {
             findings.compared(Check::FillPrices, 1);
             let (low, high) = match (fill.row as usize) < rows {
                 true => {
@@ -200,7 +190,7 @@ impl Game<'_> {
                 continue;
             }
             let traded = format!("{low} to {high}");
-            let found = difference(Check::FillPrices, "price of a fill", row, traded, text_of(fill));
+            let found = difference(Check::FillPrices, "price of a fill", row, traded, text_of(&fill));
             let rule = format!("that is the range of the bar in row {}", fill.row);
             let Ok(()) = findings.found(self.name, found, Shown::Against(rule), |_| known_ahead(None));
         }

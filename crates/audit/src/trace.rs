@@ -64,6 +64,13 @@ impl Trace {
         }
         trace
     }
+
+    /// Fills that moved shares, each with the last row that was seen when it was decided; a charge is none.
+    pub fn trades(&self) -> impl Iterator<Item = (u32, Fill)> {
+        let steps = self.seen.iter().zip(&self.steps);
+        let fills = steps.flat_map(|(seen, step)| step.fills.iter().map(move |fill| (seen.last_row, *fill)));
+        fills.filter(|(_, fill)| fill.shares != 0.0)
+    }
 }
 
 /// Draws an action, and keeps it for four steps on average: accounts live longer than with one at every step.

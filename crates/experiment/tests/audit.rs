@@ -35,7 +35,7 @@ fn an_audit_that_cannot_begin_says_why() {
     let run = |change: &str| {
         let overrides = [change.to_owned()];
         let result = with_hooks(|hooks| audit::config(&config, &overrides, &options(place.path(), 1), hooks));
-        let error = result.err().expect("a wrong config");
+        let error = result.expect_err("a wrong config");
         (error.exit_code(), error.to_string())
     };
     let (code, message) = run("environment.ruin_frac=2.0");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pavlov_audit::{FillTiming, Findings, Future, Game, MakeMarket, Survey, survey};
-use pavlov_rl_core::{Batch, BatchEnv, Environment, Market, RngTree, Segment};
+use pavlov_rl_core::{Batch, Environment, Market, RngTree, Segment};
 
 use crate::{check_env, scale};
 

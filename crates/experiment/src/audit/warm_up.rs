@@ -76,7 +76,7 @@ pub(super) fn check(
                     before: one.to_string(),
                     after: other.to_string(),
                 };
-                let shown = Shown::By(format!("the history begins at row {start} (its warm-up is {warm_up} bars)"));
+                let shown = Shown::By(format!("the history begins at row {start} (its warm-up is {warm_up})"));
                 let Ok(()) = findings.found("warm-up", difference, shown, |_| Ok::<_, std::convert::Infallible>(None));
             }
         }

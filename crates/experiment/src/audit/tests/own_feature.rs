@@ -73,9 +73,9 @@ impl Feature for State {
 
     fn fold(&mut self, block: &BarBlock<'_>, out: &mut [[f64; BLOCK]]) {
         let mut row = [0.0];
-        for i in 0..BLOCK {
+        for (i, value) in out[0].iter_mut().enumerate() {
             self.update(&block.bar(i), &mut row);
-            out[0][i] = row[0];
+            *value = row[0];
         }
         if matches!(self.kind, Mine::MeanOfBlock) {
             out[0] = [(0..BLOCK).map(|i| block.bar(i).close).sum(); BLOCK];
