@@ -4,10 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::Float64Array;
 use pavlov_store::{Disk, Hash};
 
-use crate::provider::Request;
-use crate::{Bars, Cleaning, Manifest, MarketDataError, Place, Provenance, SourceKind, Stamp, cache, csv_file};
+use crate::network::Network;
+use crate::provider::{Provider, Request};
+use crate::{
+    Bars, Cleaning, Manifest, MarketDataError, Place, Provenance, SourceKind, Span, Stamp, cache, csv_file, fetch,
+};
 
 /// Where datasets may lie.
 #[derive(Clone, Debug)]
@@ -66,16 +70,30 @@ impl std::fmt::Display for Origin {
 /// [`MarketDataError::Unavailable`] naming everything that was tried, [`MarketDataError::WrongContent`] if the bars
 /// do not have the manifest's `expected_hash`, and whatever is wrong with the file.
 pub fn load_dataset(manifest: &Manifest, sources: &Sources) -> Result<Dataset, MarketDataError> {
+    load_with(manifest, sources, None)
+}
+
+/// Loads or, over a network, fetches.
+pub(crate) fn load_with(
+    manifest: &Manifest,
+    sources: &Sources,
+    network: Option<&Network>,
+) -> Result<Dataset, MarketDataError> {
     let mut tried = Vec::new();
     for kind in manifest.sources() {
-        let found = match kind {
-            SourceKind::Cache => from_cache(manifest, sources, &mut tried),
-            SourceKind::File => from_data_dir(manifest, sources, &mut tried)?,
-            SourceKind::Provider => from_provider(manifest, &mut tried)?,
+        let found = match (kind, network) {
+            (SourceKind::Cache, Some(_)) if manifest.is_remote() => None,
+            (SourceKind::Cache, _) => from_cache(manifest, sources, &mut tried),
+            (SourceKind::File, _) => from_data_dir(manifest, sources, &mut tried)?,
+            (SourceKind::Provider, Some(network)) if manifest.is_remote() => {
+                fetch::from_remote(manifest, sources, network, &mut tried)?
+            }
+            (SourceKind::Provider, _) => from_provider(manifest, &mut tried)?,
         };
         if let Some(mut dataset) = found {
-            dataset.notes = tried.into_iter().filter(|t| t.is_fault).map(|t| t.reason).collect();
-            if dataset.origin != Origin::Cache && manifest.sources().contains(&SourceKind::Cache) {
+            dataset.notes.splice(0..0, tried.into_iter().filter(|t| t.is_fault).map(|t| t.reason));
+            let keeps = manifest.sources().contains(&SourceKind::Cache) && !manifest.is_remote();
+            if dataset.origin != Origin::Cache && keeps {
                 refresh_cache(manifest, sources, &mut dataset);
             }
             return Ok(dataset);
@@ -86,10 +104,10 @@ pub fn load_dataset(manifest: &Manifest, sources: &Sources) -> Result<Dataset, M
 }
 
 /// A source that did not give the bars.
-struct Tried {
-    reason: String,
+pub(crate) struct Tried {
+    pub(crate) reason: String,
     /// Whether something is broken, rather than just not there.
-    is_fault: bool,
+    pub(crate) is_fault: bool,
 }
 
 impl Tried {
@@ -97,7 +115,7 @@ impl Tried {
         Tried { reason, is_fault: false }
     }
 
-    fn fault(error: impl std::fmt::Display) -> Tried {
+    pub(crate) fn fault(error: impl std::fmt::Display) -> Tried {
         Tried { reason: error.to_string(), is_fault: true }
     }
 }
@@ -108,7 +126,10 @@ fn cure(manifest: &Manifest) -> String {
             "name the folder that holds {file} with --data-dir or PAVLOV_DATA_DIR, \
              or import the file with `cargo xtask data import <file>`"
         ),
-        None => "check the connection to the provider".to_owned(),
+        None if manifest.is_remote() => {
+            format!("fetch it with `cargo xtask data fetch {}` where the provider can be reached", manifest.name())
+        }
+        None => "check the provider in its manifest".to_owned(),
     }
 }
 
@@ -173,28 +194,39 @@ pub(crate) fn from_csv(manifest: &Manifest, path: &Path, bytes: &[u8]) -> Result
 
 fn from_provider(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Dataset>, MarketDataError> {
     let (Some((name, provider)), Some(span)) = (manifest.provider(), manifest.span()) else { return Ok(None) };
-    let request = Request { symbol: manifest.symbol(), interval_ns: manifest.interval_ns(), span };
-    let columns = match provider.fetch(&request) {
-        Err(error) if error.is_unavailable() => {
-            tried.push(Tried::fault(error));
-            return Ok(None);
+    match provided(manifest, (name, provider), span, None) {
+        Err(MarketDataError::Offline { .. }) => {
+            tried.push(Tried::absent(format!("provider {name} is asked by `cargo xtask data fetch` only")));
+            Ok(None)
         }
-        fetched => fetched?,
-    };
-    let bars = Bars::from_columns(manifest.symbol(), manifest.interval_ns(), columns)?;
+        Err(error) => Err(error),
+        Ok((bars, cleaning)) => {
+            accept(manifest, bars, cleaning, Stamp::Close, Origin::Provider(name.to_owned())).map(Some)
+        }
+    }
+}
+
+/// The bars of a span as a provider gives them, validated.
+pub(crate) fn provided(
+    manifest: &Manifest,
+    (name, provider): (&str, &dyn Provider),
+    span: Span,
+    network: Option<&Network>,
+) -> Result<(Bars, Cleaning), MarketDataError> {
+    let (symbol, interval_ns) = (manifest.symbol(), manifest.interval_ns());
+    let request = Request { symbol, interval_ns, adjustment: manifest.adjustment(), span };
+    let fetched = provider.fetch(&request, network)?;
+    let extras = fetched.extras.map(|extras| [extras.vwap, extras.trades].map(Float64Array::from));
+    let bars = Bars::from_columns(symbol, interval_ns, fetched.columns)?.with_extras(extras)?;
     let place = |row| Place::Row { of: format!("provider {name}"), row };
     let (bars, kept) = bars.checked(manifest.recipe().policy(), &place)?;
-    let cleaning = Cleaning {
-        rows_read: bars.len(),
-        inconsistent_kept: kept.inconsistent,
-        non_positive_kept: kept.non_positive,
-        ..Cleaning::default()
-    };
-    accept(manifest, bars, cleaning, Stamp::Close, Origin::Provider(name.to_owned())).map(Some)
+    let cleaning =
+        Cleaning { inconsistent_kept: kept.inconsistent, non_positive_kept: kept.non_positive, ..fetched.cleaning };
+    Ok((bars, cleaning))
 }
 
 /// A dataset, if there are bars and they are the expected ones.
-fn accept(
+pub(crate) fn accept(
     manifest: &Manifest,
     bars: Bars,
     cleaning: Cleaning,
@@ -215,7 +247,7 @@ fn accept(
 
 fn refresh_cache(manifest: &Manifest, sources: &Sources, dataset: &mut Dataset) {
     let Some(dir) = &sources.cache_dir else { return };
-    if let Err(error) = cache::store(sources.disk.as_ref(), dir, manifest, &dataset.bars, &dataset.provenance) {
+    if let Err(error) = cache::store(sources.disk.as_ref(), dir, manifest, &dataset.bars, &dataset.provenance, None) {
         dataset.notes.push(format!("the cache is not written: {error}"));
     }
 }

@@ -26,7 +26,7 @@ pub struct ImportSummary {
 pub fn import(file: &Path, manifest: &Manifest, out: &Path, disk: &dyn Disk) -> Result<ImportSummary, MarketDataError> {
     let bytes = read(disk, file)?;
     let read = dataset::from_csv(manifest, file, &bytes)?;
-    cache::store(disk, out, manifest, &read.bars, &read.provenance)?;
+    cache::store(disk, out, manifest, &read.bars, &read.provenance, None)?;
     Ok(ImportSummary { dataset: manifest.name().to_owned(), hash: read.hash, provenance: read.provenance })
 }
 

@@ -6,7 +6,7 @@ use crate::time::write_time;
 use crate::{Bars, Gaps, Manifest, Span, Stamp};
 
 /// What reading a source changed or let pass; all counts are rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cleaning {
     /// Rows in the source.
@@ -19,10 +19,39 @@ pub struct Cleaning {
     pub repeats_differing: usize,
     /// Rows left out because they open outside the manifest's span.
     pub outside_span: usize,
+    /// Rows left out because they hold no values.
+    #[serde(default)]
+    pub empty_dropped: usize,
+    /// Rows left out because their bar was not over when they were fetched.
+    #[serde(default)]
+    pub unfinished_dropped: usize,
     /// Bars kept though a high, low or volume is inconsistent.
     pub inconsistent_kept: usize,
     /// Bars kept though a price is not positive.
     pub non_positive_kept: usize,
+}
+
+impl Cleaning {
+    /// The counts without the bars that were not over at the time: a later fetch has them.
+    pub(crate) fn without_unfinished(self) -> Cleaning {
+        let rows_read = self.rows_read.saturating_sub(self.unfinished_dropped);
+        Cleaning { rows_read, unfinished_dropped: 0, ..self }
+    }
+
+    /// The counts of both.
+    pub(crate) fn plus(self, other: Cleaning) -> Cleaning {
+        Cleaning {
+            rows_read: self.rows_read + other.rows_read,
+            misplaced: self.misplaced + other.misplaced,
+            repeats_dropped: self.repeats_dropped + other.repeats_dropped,
+            repeats_differing: self.repeats_differing + other.repeats_differing,
+            outside_span: self.outside_span + other.outside_span,
+            empty_dropped: self.empty_dropped + other.empty_dropped,
+            unfinished_dropped: self.unfinished_dropped + other.unfinished_dropped,
+            inconsistent_kept: self.inconsistent_kept + other.inconsistent_kept,
+            non_positive_kept: self.non_positive_kept + other.non_positive_kept,
+        }
+    }
 }
 
 /// How prices were adjusted for splits and dividends.
@@ -84,12 +113,22 @@ impl Provenance {
     /// One sentence for people: how many bars, of when, and what was done to them.
     pub fn summary(&self) -> String {
         let Cleaning {
-            rows_read, misplaced, repeats_dropped, outside_span, inconsistent_kept, non_positive_kept, ..
+            rows_read,
+            misplaced,
+            repeats_dropped,
+            outside_span,
+            empty_dropped,
+            unfinished_dropped,
+            inconsistent_kept,
+            non_positive_kept,
+            ..
         } = self.cleaning;
         let counts = [
             (misplaced, "misplaced"),
             (repeats_dropped, "repeated"),
             (outside_span, "outside the span"),
+            (empty_dropped, "empty"),
+            (unfinished_dropped, "not finished"),
             (inconsistent_kept, "inconsistent, kept"),
             (non_positive_kept, "not positive, kept"),
             (self.gaps.missing_bars as usize, "missing"),

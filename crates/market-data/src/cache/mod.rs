@@ -2,7 +2,8 @@
 //!
 //! `<cache folder>/<dataset>/manifest.json` names the segments `<content hash>.parquet` beside it, in rising time. One
 //! segment holds one fetch, not one month: history comes in one piece, a later fetch adds a piece behind it, and
-//! neither rewrites a file or pays the fixed cost of many small ones.
+//! neither rewrites a file or pays the fixed cost of many small ones. Of bars that come over a network the manifest
+//! keeps which span is covered, so that only what is missing is asked for.
 //!
 //! Nothing is decoded before its hash is verified, because damaged Parquet mostly decodes to wrong numbers without an
 //! error; after decoding, bars are validated anew and must have the content hash of the manifest.
@@ -13,10 +14,10 @@ mod segment;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
-use pavlov_store::{Disk, Hash, StoreError, read, read_verified, sweep_temps, write_atomic};
+use pavlov_store::{Disk, Hash, LockGuard, StoreError, read, read_verified, sweep_temps, write_atomic};
 
-use crate::{Bars, Cleaning, Manifest, MarketDataError, Place, Provenance, Stamp};
+use crate::{Bars, Cleaning, Manifest, MarketDataError, Place, Provenance, Span, Stamp};
+pub(crate) use record::Coverage;
 use record::{CacheRecord, SCHEMA_VERSION, Segment};
 
 /// What a verified cache holds.
@@ -26,6 +27,23 @@ pub(crate) struct Cached {
     pub(crate) hash: Hash,
     pub(crate) stamp: Stamp,
     pub(crate) cleaning: Cleaning,
+}
+
+/// Everything in a verified cache that grows, also what lies outside the manifest's span.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) cached: Cached,
+    pub(crate) coverage: Coverage,
+    segments: Vec<Segment>,
+}
+
+/// Some columns of the bars of a span.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Columns {
+    /// Close stamps, UTC ns.
+    pub times: Vec<i64>,
+    /// The columns in the order in which they were asked for.
+    pub values: Vec<Vec<f64>>,
 }
 
 fn folder(cache_dir: &Path, dataset: &str) -> PathBuf {
@@ -43,25 +61,80 @@ pub(crate) fn commit_path(cache_dir: &Path, dataset: &str) -> PathBuf {
 
 /// Reads and verifies a dataset; `None` if it was never cached.
 pub(crate) fn load(disk: &dyn Disk, cache_dir: &Path, manifest: &Manifest) -> Result<Option<Cached>, MarketDataError> {
-    let dir = folder(cache_dir, manifest.name());
-    let path = record_path(&dir);
-    let Some(record) = load_record(disk, &path)? else { return Ok(None) };
-    check_fresh(&path, &record, manifest)?;
-    let schema = segment::schema();
-    let batches =
-        record.segments.iter().map(|segment| load_segment(disk, &dir, segment)).collect::<Result<Vec<_>, _>>()?;
-    let batch =
-        arrow::compute::concat_batches(&schema, &batches).map_err(|error| MarketDataError::damaged(&path, error))?;
-    let (times, prices) = segment::columns(&batch).ok_or_else(|| MarketDataError::damaged(&path, "wrong columns"))?;
-    let bars = Bars::from_arrays(manifest.symbol(), manifest.interval_ns(), times, prices)?;
-    let place = |row| Place::Row { of: dir.display().to_string(), row };
+    let path = commit_path(cache_dir, manifest.name());
+    let Some(record) = fresh_record(disk, &path, manifest)? else { return Ok(None) };
+    let cached = load_all(disk, &path, &record, manifest)?;
+    let (true, Some(span)) = (manifest.is_remote(), manifest.span()) else { return Ok(Some(cached)) };
+    let covered = record.coverage.map(|coverage| coverage.covered);
+    if !record.coverage.is_some_and(|coverage| coverage.holds(span)) {
+        let dataset = manifest.name().to_owned();
+        return Err(MarketDataError::CachePart { path, dataset, covered: covered.unwrap_or(span), span });
+    }
+    let bars = cached.bars.slice(cached.bars.opening_between(span.from_ns, span.to_ns));
+    let hash = if bars.len() == cached.bars.len() { cached.hash } else { bars.content_hash() };
+    check_expected(&path, manifest, hash)?;
+    Ok(Some(Cached { bars, hash, ..cached }))
+}
+
+/// Everything that is cached of a remote provider's dataset; `None` if nothing is or it does not say what it covers.
+pub(crate) fn load_held(disk: &dyn Disk, dir: &Path, manifest: &Manifest) -> Result<Option<Held>, MarketDataError> {
+    let path = commit_path(dir, manifest.name());
+    let Some(record) = fresh_record(disk, &path, manifest)? else { return Ok(None) };
+    let Some(coverage) = record.coverage else { return Ok(None) };
+    let cached = load_all(disk, &path, &record, manifest)?;
+    Ok(Some(Held { cached, coverage, segments: record.segments }))
+}
+
+/// Reads some columns (`open`, `high`, `low`, `close`, `volume`, and `vwap`, `trades` where there are any) of the bars
+/// that close in a span; segments outside it are not touched, other columns not decoded. `None` if nothing is cached.
+///
+/// # Errors
+/// A cache that is damaged or stale, or does not have a column.
+pub fn scan(
+    disk: &dyn Disk,
+    cache_dir: &Path,
+    manifest: &Manifest,
+    columns: &[&str],
+    closes: Span,
+) -> Result<Option<Columns>, MarketDataError> {
+    let path = commit_path(cache_dir, manifest.name());
+    let Some(record) = fresh_record(disk, &path, manifest)? else { return Ok(None) };
+    let mut all = Columns { times: Vec::new(), values: vec![Vec::new(); columns.len()] };
+    for segment in record.segments.iter().filter(|segment| segment.meets(closes)) {
+        let path = path.with_file_name(segment.file_name());
+        let part = segment::decode_part(segment_bytes(disk, &path, segment)?, columns, closes.from_ns..closes.to_ns);
+        let part = part.map_err(|problem| MarketDataError::damaged(&path, problem))?;
+        all.times.extend(part.times);
+        all.values.iter_mut().zip(part.values).for_each(|(all, values)| all.extend(values));
+    }
+    Ok(Some(all))
+}
+
+/// The record if the dataset was committed from this manifest.
+fn fresh_record(disk: &dyn Disk, path: &Path, manifest: &Manifest) -> Result<Option<CacheRecord>, MarketDataError> {
+    let Some(record) = load_record(disk, path)? else { return Ok(None) };
+    check_fresh(path, &record, manifest)?;
+    Ok(Some(record))
+}
+
+/// The bars of all segments, checked.
+fn load_all(
+    disk: &dyn Disk,
+    path: &Path,
+    record: &CacheRecord,
+    manifest: &Manifest,
+) -> Result<Cached, MarketDataError> {
+    let load = |segment: &Segment| load_segment(disk, &path.with_file_name(segment.file_name()), segment, manifest);
+    let pieces = record.segments.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+    let bars = Bars::joined(&pieces.iter().collect::<Vec<_>>()).map_err(|e| MarketDataError::damaged(path, e))?;
+    let place = |row| Place::Row { of: path.with_file_name("").display().to_string(), row };
     let (bars, _) = bars.checked(manifest.recipe().policy(), &place)?;
     let hash = bars.content_hash();
     if hash != record.content_hash {
         let problem = format!("the bars have content hash {hash}, expected {}", record.content_hash);
-        return Err(MarketDataError::damaged(&path, problem));
+        return Err(MarketDataError::damaged(path, problem));
     }
-    Ok(Some(Cached { bars, hash, stamp: record.provenance.stamp, cleaning: record.provenance.cleaning }))
+    Ok(Cached { bars, hash, stamp: record.provenance.stamp, cleaning: record.provenance.cleaning })
 }
 
 /// The record if the dataset was committed; its hash is verified before it is parsed.
@@ -78,25 +151,34 @@ fn check_fresh(path: &Path, record: &CacheRecord, manifest: &Manifest) -> Result
     if record.provenance.dataset != manifest.name() {
         return stale(format!("it holds dataset {}, not {}", record.provenance.dataset, manifest.name()));
     }
-    if record.recipe != manifest.recipe().hash() {
+    if record.recipe != manifest.cache_key() {
         return stale("it was made from another version of the manifest".to_owned());
     }
+    if manifest.is_remote() { Ok(()) } else { check_expected(path, manifest, record.content_hash) }
+}
+
+fn check_expected(path: &Path, manifest: &Manifest, got: Hash) -> Result<(), MarketDataError> {
     match manifest.expected_hash() {
-        Some(expected) if expected != record.content_hash => {
-            stale(format!("it has content hash {}, the manifest expects {expected}", record.content_hash))
+        Some(expected) if expected != got => {
+            let problem = format!("it has content hash {got}, the manifest expects {expected}");
+            Err(MarketDataError::CacheStale { path: path.to_owned(), problem })
         }
         _ => Ok(()),
     }
 }
 
-fn load_segment(disk: &dyn Disk, dir: &Path, segment: &Segment) -> Result<RecordBatch, MarketDataError> {
-    let path = dir.join(segment.file_name());
-    let bytes = read_verified(disk, &path, &segment.hash).map_err(|error| MarketDataError::damaged(&path, error))?;
-    let batch = segment::decode(bytes).map_err(|problem| MarketDataError::damaged(&path, problem))?;
-    if batch.num_rows() == segment.rows {
-        Ok(batch)
+fn segment_bytes(disk: &dyn Disk, path: &Path, segment: &Segment) -> Result<Vec<u8>, MarketDataError> {
+    read_verified(disk, path, &segment.hash).map_err(|error| MarketDataError::damaged(path, error))
+}
+
+fn load_segment(disk: &dyn Disk, path: &Path, segment: &Segment, manifest: &Manifest) -> Result<Bars, MarketDataError> {
+    let bytes = segment_bytes(disk, path, segment)?;
+    let bars = segment::decode(bytes, manifest.symbol(), manifest.interval_ns());
+    let bars = bars.map_err(|problem| MarketDataError::damaged(path, problem))?;
+    if bars.len() == segment.rows {
+        Ok(bars)
     } else {
-        Err(MarketDataError::damaged(&path, format!("{} rows, expected {}", batch.num_rows(), segment.rows)))
+        Err(MarketDataError::damaged(path, format!("{} rows, expected {}", bars.len(), segment.rows)))
     }
 }
 
@@ -109,31 +191,80 @@ pub(crate) fn store(
     manifest: &Manifest,
     bars: &Bars,
     provenance: &Provenance,
+    coverage: Option<Coverage>,
 ) -> Result<(), MarketDataError> {
     let dir = folder(cache_dir, manifest.name());
-    disk.create_dir_all(&dir).map_err(|source| StoreError::Io {
+    let _guard = lock(disk, &dir)?;
+    let segments = vec![write_segment(disk, &dir, manifest, bars)?];
+    commit(disk, &dir, manifest, bars.content_hash(), provenance, coverage, segments)
+}
+
+/// Commits what is cached with bars before and behind it; only those are written. `joined` is all of them.
+pub(crate) fn extend(
+    disk: &dyn Disk,
+    cache_dir: &Path,
+    manifest: &Manifest,
+    held: Held,
+    [before, behind]: [&Bars; 2],
+    joined: (&Bars, &Provenance),
+    coverage: Coverage,
+) -> Result<(), MarketDataError> {
+    let dir = folder(cache_dir, manifest.name());
+    let _guard = lock(disk, &dir)?;
+    let present = load_record(disk, &record_path(&dir))?;
+    if present.is_none_or(|record| record.segments != held.segments) {
+        return Err(MarketDataError::CacheBusy { dir });
+    }
+    let write = |bars: &Bars| -> Result<Option<Segment>, MarketDataError> {
+        if bars.is_empty() { Ok(None) } else { write_segment(disk, &dir, manifest, bars).map(Some) }
+    };
+    let (before, behind) = (write(before)?, write(behind)?);
+    let segments = before.into_iter().chain(held.segments).chain(behind).collect();
+    let (bars, provenance) = joined;
+    commit(disk, &dir, manifest, bars.content_hash(), provenance, Some(coverage), segments)
+}
+
+fn lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn LockGuard>, MarketDataError> {
+    disk.create_dir_all(dir).map_err(|source| StoreError::Io {
         operation: "create the folder",
-        path: dir.clone(),
+        path: dir.to_owned(),
         source,
     })?;
     let lock = dir.join(".lock");
-    let _guard = disk.lock(&lock).map_err(|source| match source.kind() {
-        io::ErrorKind::WouldBlock => MarketDataError::CacheBusy { dir: dir.clone() },
+    disk.lock(&lock).map_err(|source| match source.kind() {
+        io::ErrorKind::WouldBlock => MarketDataError::CacheBusy { dir: dir.to_owned() },
         _ => StoreError::Io { operation: "lock", path: lock.clone(), source }.into(),
-    })?;
+    })
+}
+
+fn write_segment(disk: &dyn Disk, dir: &Path, manifest: &Manifest, bars: &Bars) -> Result<Segment, MarketDataError> {
     let bytes = segment::encode(bars)
         .map_err(|source| MarketDataError::Encode { dataset: manifest.name().to_owned(), source })?;
-    let segment = Segment { hash: Hash::of(&bytes), rows: bars.len() };
+    let closes = bars.times().first().copied().zip(bars.times().last().copied());
+    let segment = Segment { hash: Hash::of(&bytes), rows: bars.len(), closes };
     write_atomic(disk, &dir.join(segment.file_name()), &bytes)?;
+    Ok(segment)
+}
+
+fn commit(
+    disk: &dyn Disk,
+    dir: &Path,
+    manifest: &Manifest,
+    content_hash: Hash,
+    provenance: &Provenance,
+    coverage: Option<Coverage>,
+    segments: Vec<Segment>,
+) -> Result<(), MarketDataError> {
     let record = CacheRecord {
         schema_version: SCHEMA_VERSION,
-        recipe: manifest.recipe().hash(),
-        content_hash: bars.content_hash(),
+        recipe: manifest.cache_key(),
+        content_hash,
         provenance: provenance.clone(),
-        segments: vec![segment],
+        coverage,
+        segments,
     };
-    write_atomic(disk, &record_path(&dir), &record.encode())?;
-    remove_unreferenced(disk, &dir, &record)
+    write_atomic(disk, &record_path(dir), &record.encode())?;
+    remove_unreferenced(disk, dir, &record)
 }
 
 fn remove_unreferenced(disk: &dyn Disk, dir: &Path, record: &CacheRecord) -> Result<(), MarketDataError> {

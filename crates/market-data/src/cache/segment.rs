@@ -18,13 +18,15 @@
 //! Prices of few digits repeat as whole words, which plain values keep and split bytes destroy. lz4 is as small as
 //! snappy and reads faster; zstd would save a third more but is the only codec that needs a C compiler.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, TimestampNanosecondArray};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, RecordBatchReader, TimestampNanosecondArray};
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit, TimestampNanosecondType};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding};
@@ -32,18 +34,21 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use crate::Bars;
-use crate::rules::COLUMNS;
+use crate::rules::{COLUMNS, EXTRAS};
+use crate::{Bars, Columns};
 
-/// The columns of a segment: `time` and the values, none of them null.
-pub(super) fn schema() -> SchemaRef {
-    let time = Field::new("time", DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())), false);
-    let values = COLUMNS.map(|name| Field::new(name, DataType::Float64, false));
+const TIME: &str = "time";
+
+/// The columns of a segment: `time` and `num_values` value columns, none of them null.
+fn schema(num_values: usize) -> SchemaRef {
+    let time = Field::new(TIME, DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())), false);
+    let names = COLUMNS.into_iter().chain(EXTRAS).take(num_values);
+    let values = names.map(|name| Field::new(name, DataType::Float64, false));
     Arc::new(Schema::new(std::iter::once(time).chain(values).collect::<Vec<_>>()))
 }
 
 fn properties() -> WriterProperties {
-    let time = ColumnPath::from("time");
+    let time = ColumnPath::from(TIME);
     WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
         .set_dictionary_enabled(false)
@@ -56,41 +61,79 @@ fn properties() -> WriterProperties {
 }
 
 pub(super) fn encode(bars: &Bars) -> Result<Vec<u8>, ParquetError> {
-    let (times, prices) = bars.arrays();
-    let times: ArrayRef = Arc::new(times.clone().with_timezone("UTC"));
-    let values = prices.iter().map(|values| Arc::new(values.clone()) as ArrayRef);
-    let batch = RecordBatch::try_new(schema(), std::iter::once(times).chain(values).collect())?;
+    let times: ArrayRef = Arc::new(bars.times_array().clone().with_timezone("UTC"));
+    let values = bars.value_arrays().map(|values| Arc::new(values.clone()) as ArrayRef);
+    let columns: Vec<ArrayRef> = std::iter::once(times).chain(values).collect();
+    let schema = schema(columns.len() - 1);
+    let batch = RecordBatch::try_new(schema.clone(), columns)?;
     let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema(), options)?;
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
     writer.write(&batch)?;
     writer.into_inner()
 }
 
 /// Decodes verified bytes; whatever the decoder does, even a panic, comes back as a message.
-pub(super) fn decode(bytes: Vec<u8>) -> Result<RecordBatch, String> {
-    match catch_unwind(AssertUnwindSafe(|| decode_all(bytes.into()))) {
+pub(super) fn decode(bytes: Vec<u8>, symbol: &str, interval_ns: i64) -> Result<Bars, String> {
+    let batch = guarded(|| read(&bytes.into(), None, None))?;
+    let num_values = batch.num_columns().saturating_sub(1);
+    let (times, mut values) = columns(&batch, num_values).ok_or("wrong columns")?;
+    let extras = match num_values {
+        5 => None,
+        7 => values.split_off(5).try_into().ok(),
+        _ => return Err("wrong columns".to_owned()),
+    };
+    let prices = values.try_into().map_err(|_| "wrong columns")?;
+    let bars = Bars::from_arrays(symbol, interval_ns, times, prices).and_then(|bars| bars.with_extras(extras));
+    bars.map_err(|error| error.to_string())
+}
+
+/// Decodes some value columns of the bars that close in `[from_ns, to_ns)`, and their stamps; pages before and behind
+/// are skipped.
+pub(super) fn decode_part(bytes: Vec<u8>, names: &[&str], closes: Range<i64>) -> Result<Columns, String> {
+    let bytes = Bytes::from(bytes);
+    let times = guarded(|| read(&bytes, Some(&[]), None))?;
+    let (times, _) = columns(&times, 0).ok_or("wrong columns")?;
+    let first = times.values().partition_point(|time| *time < closes.start);
+    let behind = times.values().partition_point(|time| *time < closes.end).max(first);
+    let batch = guarded(|| read(&bytes, Some(names), Some(first..behind)))?;
+    let values =
+        names.iter().map(|name| Some(batch.column_by_name(name)?.as_primitive_opt::<Float64Type>()?.values().to_vec()));
+    let values = values.collect::<Option<Vec<_>>>().ok_or("a column that was asked for is not there")?;
+    Ok(Columns { times: times.values()[first..behind].to_vec(), values })
+}
+
+fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
         Ok(decoded) => decoded.map_err(|error| error.to_string()),
         Err(_) => Err("the Parquet decoder panicked".to_owned()),
     }
 }
 
-fn decode_all(bytes: Bytes) -> Result<RecordBatch, ParquetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
-    let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
-    let batches = builder.with_batch_size(rows.max(1)).build()?.collect::<Result<Vec<_>, _>>()?;
-    Ok(arrow::compute::concat_batches(&schema(), &batches)?)
+/// `time` and the named value columns, or all; the given rows, or all.
+fn read(bytes: &Bytes, names: Option<&[&str]>, rows: Option<Range<usize>>) -> Result<RecordBatch, ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes.clone())?;
+    let in_file = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
+    let rows = rows.unwrap_or(0..in_file);
+    let mask = match names {
+        Some(names) => ProjectionMask::columns(builder.parquet_schema(), names.iter().copied().chain([TIME])),
+        None => ProjectionMask::all(),
+    };
+    let reader = builder.with_projection(mask).with_offset(rows.start).with_limit(rows.len());
+    let reader = reader.with_batch_size(rows.len().max(1)).build()?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>()?;
+    Ok(arrow::compute::concat_batches(&schema, &batches)?)
 }
 
-/// The arrays of a batch that has exactly the segment's columns, without nulls.
-pub(super) fn columns(batch: &RecordBatch) -> Option<(TimestampNanosecondArray, [Float64Array; 5])> {
+/// The arrays of a batch that begins with exactly these columns, without nulls.
+fn columns(batch: &RecordBatch, num_values: usize) -> Option<(TimestampNanosecondArray, Vec<Float64Array>)> {
     if batch.columns().iter().any(|column| column.null_count() > 0) {
         return None;
     }
-    let times = batch.column_by_name("time")?.as_primitive_opt::<TimestampNanosecondType>()?.clone();
-    let mut values = COLUMNS.map(|name| batch.column_by_name(name)?.as_primitive_opt::<Float64Type>().cloned());
-    let prices = values.each_mut().map(Option::take);
-    let [Some(open), Some(high), Some(low), Some(close), Some(volume)] = prices else { return None };
-    Some((times.with_timezone_opt(None::<Arc<str>>), [open, high, low, close, volume]))
+    let times = batch.column_by_name(TIME)?.as_primitive_opt::<TimestampNanosecondType>()?.clone();
+    let names = COLUMNS.into_iter().chain(EXTRAS).take(num_values);
+    let values = names.map(|name| batch.column_by_name(name)?.as_primitive_opt::<Float64Type>().cloned());
+    Some((times.with_timezone_opt(None::<Arc<str>>), values.collect::<Option<_>>()?))
 }
 
 #[cfg(test)]
@@ -115,9 +158,7 @@ mod tests {
         #[test]
         fn bars_read_back_bit_for_bit(closes in prop::collection::vec(f64::MIN_POSITIVE..f64::MAX, 0..300)) {
             let bars = bars(&closes);
-            let batch = decode(encode(&bars).unwrap()).unwrap();
-            let (times, prices) = columns(&batch).unwrap();
-            let again = Bars::from_arrays("X", 7, times, prices).unwrap();
+            let again = decode(encode(&bars).unwrap(), "X", 7).unwrap();
             prop_assert_eq!(again.content_hash(), bars.content_hash());
         }
 
@@ -126,7 +167,23 @@ mod tests {
             let mut bytes = encode(&bars(&[1.5; 100])).unwrap();
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
-            let _ = decode(bytes);
+            let _ = decode(bytes.clone(), "X", 7);
+            let _ = decode_part(bytes, &["close"], 0..700);
         }
+    }
+
+    #[test]
+    fn a_part_is_read_as_the_whole_is() {
+        let closes: Vec<f64> = (1..70_000).map(f64::from).collect();
+        let whole = bars(&closes).with_extras(Some([closes.clone().into(), closes.into()])).unwrap();
+        let bytes = encode(&whole).unwrap();
+        assert_eq!(decode(bytes.clone(), "X", 7).unwrap(), whole);
+        for closes in [0..700, i64::MIN..0, 450_000..i64::MAX, 13..14, 14..14, 800_000..900_000] {
+            let part = decode_part(bytes.clone(), &["trades", "open"], closes.clone()).unwrap();
+            let expected = whole.between(closes.start, closes.end);
+            assert_eq!(part.times, expected.times(), "{closes:?}");
+            assert_eq!(part.values, [expected.trades().unwrap(), expected.open()], "{closes:?}");
+        }
+        assert!(decode_part(bytes, &["bid"], 0..700).unwrap_err().contains("not there"));
     }
 }

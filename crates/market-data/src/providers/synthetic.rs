@@ -8,9 +8,10 @@
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
-use crate::provider::{Provider, Request};
+use crate::network::Network;
+use crate::provider::{Fetched, Provider, Request};
 use crate::providers::noise::{stream, uniform, unit};
-use crate::{Bar, BarColumns, MarketDataError};
+use crate::{Adjustment, Bar, BarColumns, Cleaning, MarketDataError};
 
 /// Pieces of a bar's path.
 const STEPS: usize = 12;
@@ -133,7 +134,15 @@ impl Mode {
 }
 
 impl Provider for Synthetic {
-    fn fetch(&self, request: &Request<'_>) -> Result<BarColumns, MarketDataError> {
+    fn check(&self, _: i64, _: Adjustment) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    fn fetch(&self, request: &Request<'_>, _: Option<&Network>) -> Result<Fetched, MarketDataError> {
         let mut market = Market::new(self);
         let mut columns = BarColumns::default();
         let mut time = request.span.from_ns;
@@ -142,7 +151,8 @@ impl Provider for Synthetic {
             columns.push(market.next_bar(close));
             time = close;
         }
-        Ok(columns)
+        let cleaning = Cleaning { rows_read: columns.times.len(), ..Cleaning::default() };
+        Ok(Fetched { columns, extras: None, cleaning })
     }
 }
 
