@@ -143,6 +143,11 @@ impl Collected {
         self.interval_ns == DAY
     }
 
+    /// The opening of the last bar taken.
+    pub(crate) fn last_open(&self) -> Option<i64> {
+        self.columns.times.last().map(|close| close - self.interval_ns)
+    }
+
     /// Whether a bar that opens then was asked for.
     pub(crate) fn spans(&self, open_ns: i64) -> bool {
         self.from_ns <= open_ns && open_ns < self.to_ns

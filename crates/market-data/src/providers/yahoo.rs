@@ -182,6 +182,12 @@ impl Chart {
             return Err(Fault::new(at("adjclose[0].adjclose"), format!("not one value for each of {n} stamps")));
         }
         for i in 0..n {
+            let Some(open_ns) = self.opening(self.timestamp[i], bars)? else { continue };
+            // The latest quote may follow the bar of its own day.
+            if bars.is_daily() && i > 0 && i + 1 == n && bars.last_open() == Some(open_ns) {
+                bars.skip_unfinished();
+                continue;
+            }
             let [open, high, low, close, volume] = columns.map(|column| column[i]);
             let place = || format!("chart.result[0].indicators.quote[0], row {i}");
             let Some(prices) = whole([open, high, low, close]) else {
@@ -192,55 +198,42 @@ impl Chart {
                 return Err(Fault::new(place(), "a part of the prices is null"));
             };
             let factor = match adjustment {
-                Adjustment::SplitAndDividend => {
-                    self.factor(i, prices[3], adjusted).map_err(|p| Fault::new(place(), p))?
-                }
-                _ => 1.0,
+                Adjustment::SplitAndDividend => factor(prices[3], adjusted.and_then(|adjusted| adjusted[i])),
+                _ => Ok(1.0),
             };
+            let factor = factor.map_err(|problem| Fault::new(place(), problem))?;
             let prices = prices.map(|price| price * factor);
-            // The latest quote comes as a row of its own, stamped with its second.
-            if !bars.is_daily() && self.timestamp[i] % 60 != 0 {
-                bars.skip_unfinished();
-                continue;
-            }
-            let open_ns = self.opening(self.timestamp[i], bars.is_daily());
-            let open_ns = open_ns.ok_or_else(|| Fault::new(format!("chart.result[0].timestamp[{i}]"), "no time"))?;
-            if bars.is_daily() && !bars.spans(open_ns) {
-                // The margin of the request.
-                continue;
-            }
             bars.take(Row { open_ns, prices, volume: volume.unwrap_or(0.0), trades: None }, place)?;
         }
         Ok(())
     }
 
-    /// What the prices of row `i` are multiplied with.
-    fn factor(&self, i: usize, close: f64, adjusted: Option<&Vec<Option<f64>>>) -> Result<f64, String> {
-        let adjusted = adjusted.and_then(|adjusted| adjusted[i]);
-        let factor = adjusted.map(|adjusted| adjusted / close).filter(|factor| factor.is_finite() && *factor > 0.0);
-        factor.ok_or_else(|| format!("the adjusted close is {adjusted:?} where the close is {close}"))
-    }
-
-    /// The opening of a bar, ns; of a daily one, midnight UTC of its date at the exchange.
+    /// The opening of a bar, ns; of a daily one, midnight UTC of its date at the exchange. `None` for a day that only
+    /// the margin of the request has brought, and for the latest quote, a row of its own stamped with its second.
     ///
     /// The offset is today's, and the clocks of the row's day may stand an hour apart from it: a stamp of midnight
     /// may look like 23:00 of the day before. No exchange opens its day behind 22:00.
-    fn opening(&self, stamp_s: i64, daily: bool) -> Option<i64> {
-        if !daily {
-            return stamp_s.checked_mul(SECOND);
+    fn opening(&self, stamp_s: i64, bars: &mut Collected) -> Result<Option<i64>, Fault> {
+        let fault = || Fault::new("chart.result[0].timestamp", format!("{stamp_s} is no time"));
+        if !bars.is_daily() {
+            if stamp_s % 60 != 0 {
+                bars.skip_unfinished();
+                return Ok(None);
+            }
+            return stamp_s.checked_mul(SECOND).map(Some).ok_or_else(fault);
         }
-        let local_s = stamp_s.checked_add(self.meta.gmtoffset)?.checked_add(2 * HOUR / SECOND)?;
-        local_s.div_euclid(DAY / SECOND).checked_mul(DAY)
+        let local_s = stamp_s.checked_add(self.meta.gmtoffset).and_then(|s| s.checked_add(2 * HOUR / SECOND));
+        let open_ns = local_s.and_then(|s| s.div_euclid(DAY / SECOND).checked_mul(DAY)).ok_or_else(fault)?;
+        Ok(bars.spans(open_ns).then_some(open_ns))
     }
+}
+
+/// What the prices of a bar are multiplied with to be adjusted for dividends.
+fn factor(close: f64, adjusted: Option<f64>) -> Result<f64, String> {
+    let factor = adjusted.map(|adjusted| adjusted / close).filter(|factor| factor.is_finite() && *factor > 0.0);
+    factor.ok_or_else(|| format!("the adjusted close is {adjusted:?} where the close is {close}"))
 }
 
 fn whole<const N: usize>(values: [Option<f64>; N]) -> Option<[f64; N]> {
     values.iter().all(Option::is_some).then(|| values.map(Option::unwrap_or_default))
-}
-
-/// Whether an answer is read without a fault, for the tests that damage answers.
-#[cfg(test)]
-pub(crate) fn accepts(bytes: &[u8], request: &Request<'_>) -> Result<(), Fault> {
-    let chart = parse(bytes, request.symbol)?;
-    chart.take(request.adjustment, &mut Collected::new(request, i64::MAX))
 }
