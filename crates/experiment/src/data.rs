@@ -1,12 +1,12 @@
-//! The data commands: import a file, list the datasets, verify the cache.
+//! The data commands: import a file, fetch from a provider, list the datasets, verify the cache.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use pavlov_market_data::{self as market_data, DatasetStatus, Sources, manifest_for};
+use pavlov_market_data::{self as market_data, DatasetStatus, Manifest, Network, Sources, manifest_for};
 
 use crate::error::ExperimentError;
-use crate::run::Options;
+use crate::run::{Options, read_manifest};
 
 /// What a data command found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,18 +35,40 @@ pub fn import(file: &Path, name: Option<&str>, out: &Path, options: &Options) ->
     Ok(Outcome { text: lines.join("\n") + "\n", sound: true })
 }
 
+/// Brings the dataset `name` into the cache, or up to date there, from the first of its manifest's sources that has it.
+///
+/// A remote provider is asked only for what the cache lacks, and not at all without a network.
+///
+/// # Errors
+/// [`ExperimentError::UnknownDataset`] or [`ExperimentError::Data`]; the cache is then as it was.
+pub fn fetch(name: &str, options: &Options, network: Option<&Network>) -> Result<Outcome, ExperimentError> {
+    let path = options.datasets_dir.join(name).with_extension("toml");
+    let manifest = Manifest::parse(&read_manifest(&path, options)?, &path)?;
+    let dataset = market_data::fetch(&manifest, &sources(options), network)?;
+    let notes = dataset.notes.iter().map(|note| format!("note: {note}"));
+    let lines = [
+        format!("{name} from {}", dataset.origin),
+        dataset.provenance.summary(),
+        format!("content hash {}", dataset.hash),
+    ];
+    Ok(Outcome { text: notes.chain(lines).collect::<Vec<_>>().join("\n") + "\n", sound: true })
+}
+
+fn sources(options: &Options) -> Sources {
+    Sources {
+        disk: options.disk.clone(),
+        cache_dir: Some(options.cache_dir.clone()),
+        data_dir: options.data_dir.clone(),
+    }
+}
+
 /// Every dataset: what it is, its span, and where it can be had now.
 ///
 /// # Errors
 /// [`ExperimentError::Data`] if a manifest is wrong.
 pub fn list(options: &Options) -> Result<Outcome, ExperimentError> {
-    let sources = Sources {
-        disk: options.disk.clone(),
-        cache_dir: Some(options.cache_dir.clone()),
-        data_dir: options.data_dir.clone(),
-    };
     let mut text = String::new();
-    for status in market_data::list(&options.datasets_dir, &sources)? {
+    for status in market_data::list(&options.datasets_dir, &sources(options))? {
         let span = status.span.map_or_else(|| "all of its file".into(), |span| span.to_string());
         let _ = writeln!(text, "{}\n    {}\n    {span}; {}", status.name, status.summary, places(&status));
     }
@@ -55,7 +77,7 @@ pub fn list(options: &Options) -> Result<Outcome, ExperimentError> {
 
 fn places(status: &DatasetStatus) -> String {
     let cached = status.cached.then(|| "cached".to_owned());
-    let provider = status.provider.map(|name| format!("made by provider {name}"));
+    let provider = status.provider.map(|name| format!("from provider {name}"));
     let file = status.file.as_ref().map(|(path, there)| match there {
         true => format!("file {}", path.display()),
         false => format!("file {} is not there: give its folder with --data-dir", path.display()),

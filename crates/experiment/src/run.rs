@@ -174,7 +174,7 @@ impl Workplace<'_> {
     }
 }
 
-fn read_manifest(path: &Path, options: &Options) -> Result<String, ExperimentError> {
+pub(crate) fn read_manifest(path: &Path, options: &Options) -> Result<String, ExperimentError> {
     if path.exists() {
         return read(path);
     }

@@ -109,6 +109,7 @@ impl<'a> Http<'a> {
         let limits = self.network.limits;
         for attempt in 1.. {
             self.keep_distance();
+            (self.network.log)(url);
             let (fault, asked, first_wait) = match self.attempt(url, keys, attempt) {
                 Ok(body) => return Ok(body),
                 Err(Failed::Final(fault)) => return Err(fault),
@@ -121,7 +122,9 @@ impl<'a> Http<'a> {
             if attempt >= limits.num_attempts {
                 return Err(fault);
             }
-            self.network.clock.sleep(wait.min(limits.wait));
+            let wait = wait.min(limits.wait);
+            (self.network.log)(&format!("{fault}; asking again in {} s", wait.as_secs_f64()));
+            self.network.clock.sleep(wait);
         }
         unreachable!("the attempts are counted and bounded")
     }

@@ -72,7 +72,7 @@ pub fn list(datasets_dir: &Path, sources: &Sources) -> Result<Vec<DatasetStatus>
 /// Those of [`manifests`]; damage is in the results.
 pub fn verify(datasets_dir: &Path, cache_dir: &Path, disk: &dyn Disk) -> Result<Vec<VerifyResult>, MarketDataError> {
     let check = |manifest: &Manifest| {
-        let loaded = cache::load(disk, cache_dir, manifest).transpose()?;
+        let loaded = cache::load_whole(disk, cache_dir, manifest).transpose()?;
         let outcome = loaded.map(|cached| Provenance::new(manifest, cached.stamp, &cached.bars, cached.cleaning));
         Some(VerifyResult { dataset: manifest.name().to_owned(), outcome })
     };

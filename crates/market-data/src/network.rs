@@ -95,14 +95,17 @@ pub struct Network {
     pub hosts: BTreeMap<String, String>,
     /// Bounds.
     pub limits: Limits,
+    /// Takes a line for every request and every wait, for people.
+    pub log: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Network {
     /// The machine's clock, the services' own addresses, and the keys that `variable` knows, such as
-    /// `|name| std::env::var(name).ok()`.
-    pub fn new(variable: impl Fn(&str) -> Option<String>) -> Network {
+    /// `|name| std::env::var(name).ok()`; `log` takes a line for every request.
+    pub fn new(variable: impl Fn(&str) -> Option<String>, log: impl Fn(&str) + Send + Sync + 'static) -> Network {
         let known = crate::PROVIDERS.iter().flat_map(|entry| entry.keys);
         let keys = known.filter_map(|name| Some(((*name).to_owned(), Secret::new(variable(name)?)))).collect();
-        Network { clock: Arc::new(SystemClock), keys, hosts: BTreeMap::new(), limits: Limits::default() }
+        let (clock, hosts, limits) = (Arc::new(SystemClock), BTreeMap::new(), Limits::default());
+        Network { clock, keys, hosts, limits, log: Arc::new(log) }
     }
 }

@@ -20,8 +20,9 @@ fn every_manifest_parses_is_named_like_its_file_and_pins_its_content() {
     assert!(all.len() >= 8, "{} manifests", all.len());
     for manifest in all {
         assert_eq!(manifest.path().file_stem().unwrap().to_str(), Some(manifest.name()));
-        assert!(manifest.expected_hash().is_some(), "{}", manifest.name());
-        assert_eq!(manifest.interval_ns(), 3_600_000_000_000);
+        // What a service tells of today may be told differently tomorrow.
+        let remote = manifest.file().is_none() && !manifest.name().starts_with("synthetic");
+        assert!(manifest.expected_hash().is_some() || remote, "{}", manifest.name());
     }
 }
 

@@ -23,6 +23,8 @@ struct Outcome {
     /// Seconds waited, without the pauses that keep a service's rate.
     waits: Vec<f64>,
     disk: Arc<SimDisk>,
+    /// What a user was told on the way.
+    lines: String,
 }
 
 fn outcome(manifest: &Manifest, server: &Server, change: impl FnOnce(&mut Network)) -> Outcome {
@@ -32,7 +34,7 @@ fn outcome(manifest: &Manifest, server: &Server, change: impl FnOnce(&mut Networ
     let disk = Arc::new(SimDisk::new());
     let got = fetch(manifest, &cache_on(disk.clone()), Some(&network));
     let waits = clock.waits().into_iter().filter(|wait| *wait >= 1.0 && ![1.1, 2.1].contains(wait)).collect();
-    Outcome { got, requests: server.targets().len(), waits, disk }
+    Outcome { got, requests: server.targets().len(), waits, disk, lines: clock.lines() }
 }
 
 fn nothing_cached(outcome: &Outcome) -> bool {
@@ -89,6 +91,7 @@ fn every_fault_of_every_provider_is_an_error_that_says_what_and_where() {
                 assert!(found.waits[0] == 30.0 && found.requests == 3, "{context}");
             } else {
                 assert!(found.waits == waits && found.requests == waits.len() + 1, "{context}");
+                assert_eq!(found.lines.matches("asking again in").count(), waits.len(), "{}", found.lines);
             }
         }
     }
@@ -259,7 +262,7 @@ fn a_key_appears_nowhere_but_in_the_request() {
         let server = Server::new(move |_, _| reply.clone());
         let found = outcome(&manifest, &server, |_| {});
         assert!(server.heads().iter().all(|head| head.contains(KEY_SECRET)), "the key is sent");
-        seen += &server.targets().join("\n");
+        seen += &(server.targets().join("\n") + &found.lines);
         match &found.got {
             Ok(dataset) => seen += &format!("{dataset:?}"),
             Err(error) => seen += &format!("{error} {error:?} {:?}", std::error::Error::source(error)),

@@ -76,6 +76,13 @@ pub(crate) fn load(disk: &dyn Disk, cache_dir: &Path, manifest: &Manifest) -> Re
     Ok(Some(Cached { bars, hash, ..cached }))
 }
 
+/// Reads and verifies everything cached of a dataset, also what lies outside its span; `None` if it was never cached.
+pub(crate) fn load_whole(disk: &dyn Disk, dir: &Path, manifest: &Manifest) -> Result<Option<Cached>, MarketDataError> {
+    let path = commit_path(dir, manifest.name());
+    let record = fresh_record(disk, &path, manifest)?;
+    record.map(|record| load_all(disk, &path, &record, manifest)).transpose()
+}
+
 /// Everything that is cached of a remote provider's dataset; `None` if nothing is or it does not say what it covers.
 pub(crate) fn load_held(disk: &dyn Disk, dir: &Path, manifest: &Manifest) -> Result<Option<Held>, MarketDataError> {
     let path = commit_path(dir, manifest.name());

@@ -168,15 +168,21 @@ fn still_there(stream: &mut TcpStream) -> bool {
 pub(crate) struct VirtualClock {
     now_ns: AtomicI64,
     waits: Mutex<Vec<Duration>>,
+    lines: Mutex<String>,
 }
 
 impl VirtualClock {
     pub(crate) fn at(now_ns: i64) -> Arc<VirtualClock> {
-        Arc::new(VirtualClock { now_ns: AtomicI64::new(now_ns), waits: Mutex::default() })
+        Arc::new(VirtualClock { now_ns: AtomicI64::new(now_ns), waits: Mutex::default(), lines: Mutex::default() })
     }
 
     pub(crate) fn set(&self, now_ns: i64) {
         self.now_ns.store(now_ns, Ordering::SeqCst);
+    }
+
+    /// The log lines of the networks that run on this clock.
+    pub(crate) fn lines(&self) -> String {
+        self.lines.lock().unwrap().clone()
     }
 
     /// Seconds of every wait so far.
@@ -201,8 +207,10 @@ pub(crate) const PROVIDERS: [&str; 4] = ["bitfinex", "yahoo", "alpaca", "fred"];
 /// Keys, small limits, and every provider at one address.
 pub(crate) fn network(clock: Arc<VirtualClock>, base: &str) -> Network {
     let key = |name: &str, key: &str| (name.to_owned(), Secret::new(key.to_owned()));
+    let logs = clock.clone();
     Network {
         clock,
+        log: Arc::new(move |line| logs.lines.lock().unwrap().push_str(&format!("{line}\n"))),
         keys: BTreeMap::from([key("APCA_API_KEY_ID", KEY_ID), key("APCA_API_SECRET_KEY", KEY_SECRET)]),
         hosts: PROVIDERS.map(|name| (name.to_owned(), base.to_owned())).into(),
         limits: Limits {
