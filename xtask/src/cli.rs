@@ -31,7 +31,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
-    /// Market data: import a file, list the datasets, verify the cache.
+    /// Market data: import a file, fetch from a provider, list the datasets, verify the cache.
     Data {
         #[command(subcommand)]
         command: DataCommand,
@@ -95,6 +95,17 @@ pub(crate) enum DataCommand {
         /// Cache folder to write to.
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+    },
+    /// Bring a dataset into the cache; its provider is asked only for what the cache lacks.
+    Fetch {
+        /// Name of a manifest in datasets/.
+        dataset: String,
+        /// Open no connection: the cache or a file must have it all.
+        #[arg(long)]
+        offline: bool,
+        /// Folder with your market files [default: PAVLOV_DATA_DIR].
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
     },
     /// Show every dataset: source, span, whether it is cached.
     List {

@@ -37,6 +37,13 @@ pub struct Options {
     pub git_commit: Option<String>,
 }
 
+impl Options {
+    /// Where datasets are looked for.
+    pub(crate) fn sources(&self) -> Sources {
+        Sources { disk: self.disk.clone(), cache_dir: Some(self.cache_dir.clone()), data_dir: self.data_dir.clone() }
+    }
+}
+
 /// A run folder with all that is needed to work on it.
 struct Workplace<'a> {
     folder: RunFolder,
@@ -58,11 +65,10 @@ pub fn run(
     hooks: &Hooks<'_>,
 ) -> Result<Report, ExperimentError> {
     let mut plan = Plan::parse(config, &read(config)?, overrides)?;
-    let file = plan.data.dataset.split('/').next().unwrap_or_default();
-    let path = options.datasets_dir.join(format!("{file}.toml"));
+    let path = manifest_path(&plan.data.dataset, options);
     let manifest = match &mut plan.manifest {
         Some(manifest) => manifest,
-        none => none.insert(read_manifest(&plan.data.dataset, &path, options)?),
+        none => none.insert(read_manifest(&plan.data.dataset, options)?),
     };
     let dataset = load(manifest, &path, options, hooks)?;
     let world = world::build(&plan, &dataset)?;
@@ -175,7 +181,14 @@ impl Workplace<'_> {
     }
 }
 
-fn read_manifest(asked: &str, path: &Path, options: &Options) -> Result<String, ExperimentError> {
+/// The file of a dataset's manifest.
+pub(crate) fn manifest_path(asked: &str, options: &Options) -> PathBuf {
+    options.datasets_dir.join(format!("{}.toml", asked.split('/').next().unwrap_or_default()))
+}
+
+/// The text of a dataset's manifest; an unknown name is answered with the nearest.
+pub(crate) fn read_manifest(asked: &str, options: &Options) -> Result<String, ExperimentError> {
+    let path = manifest_path(asked, options);
     if path.exists() {
         return Ok(manifest_text(&options.datasets_dir, asked, &OsDisk)?.1);
     }
@@ -184,7 +197,7 @@ fn read_manifest(asked: &str, path: &Path, options: &Options) -> Result<String, 
     let mut known: Vec<String> = known.iter().map(file).collect();
     known.dedup();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    Err(ExperimentError::UnknownDataset { path: path.to_owned(), hint: suggestion(asked, &known) })
+    Err(ExperimentError::UnknownDataset { path, hint: suggestion(asked, &known) })
 }
 
 fn read(path: &Path) -> Result<String, ExperimentError> {
@@ -193,12 +206,7 @@ fn read(path: &Path) -> Result<String, ExperimentError> {
 
 fn load(manifest: &str, path: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Dataset, ExperimentError> {
     let manifest = Manifest::parse(manifest, path)?;
-    let sources = Sources {
-        disk: options.disk.clone(),
-        cache_dir: Some(options.cache_dir.clone()),
-        data_dir: options.data_dir.clone(),
-    };
-    let dataset = load_dataset(&manifest, &sources)?;
+    let dataset = load_dataset(&manifest, &options.sources())?;
     dataset.notes.iter().for_each(|note| (hooks.progress)(Event::Note(note)));
     Ok(dataset)
 }

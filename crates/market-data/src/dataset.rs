@@ -4,13 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::Float64Array;
 use pavlov_store::{Disk, Hash};
 
 use crate::cache::{self, Columns};
 use crate::csv_file::{self, CsvLayout, Read, Source};
-use crate::provider::Request;
+use crate::network::Network;
+use crate::provider::{Provider, Request};
 use crate::{
-    Adjustment, Bars, Cleaning, Kind, Manifest, MarketDataError, Place, Provenance, ReadAs, Series, SourceKind, Stamp,
+    Adjustment, Bars, Cleaning, Kind, Manifest, MarketDataError, Place, Provenance, ReadAs, Series, SourceKind, Span,
+    Stamp, fetch,
 };
 
 /// Where datasets may lie.
@@ -90,8 +93,14 @@ impl std::fmt::Display for Origin {
 /// do not have the manifest's `expected_hash`, [`MarketDataError::WrongKind`] if it describes a series, and whatever
 /// is wrong with the file.
 pub fn load_dataset(manifest: &Manifest, sources: &Sources) -> Result<Dataset, MarketDataError> {
-    let Found { content: bars, origin, hash, provenance, read_as, notes } = load(manifest, sources)?;
-    Ok(Dataset { bars, origin, hash, provenance, read_as, notes })
+    load(manifest, sources, None).map(Dataset::from)
+}
+
+impl From<Found<Bars>> for Dataset {
+    fn from(found: Found<Bars>) -> Dataset {
+        let Found { content: bars, origin, hash, provenance, read_as, notes } = found;
+        Dataset { bars, origin, hash, provenance, read_as, notes }
+    }
 }
 
 /// Loads a series as [`load_dataset`] loads bars.
@@ -99,18 +108,18 @@ pub fn load_dataset(manifest: &Manifest, sources: &Sources) -> Result<Dataset, M
 /// # Errors
 /// Those of [`load_dataset`]; [`MarketDataError::WrongKind`] if the manifest describes bars.
 pub fn load_series(manifest: &Manifest, sources: &Sources) -> Result<SeriesDataset, MarketDataError> {
-    let Found { content: series, origin, hash, provenance, read_as, notes } = load(manifest, sources)?;
+    let Found { content: series, origin, hash, provenance, read_as, notes } = load(manifest, sources, None)?;
     Ok(SeriesDataset { series, origin, hash, provenance, read_as, notes })
 }
 
 /// Bars or a series with their history.
 pub(crate) struct Found<T> {
     pub(crate) content: T,
-    origin: Origin,
+    pub(crate) origin: Origin,
     pub(crate) hash: Hash,
     pub(crate) provenance: Provenance,
     pub(crate) read_as: Option<ReadAs>,
-    notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// What a manifest can describe.
@@ -119,8 +128,13 @@ pub(crate) trait Content: Columns {
 
     fn read(source: Source<'_>, layout: &CsvLayout, manifest: &Manifest) -> Result<Read<Self>, MarketDataError>;
 
-    /// From the manifest's provider; `None` and a note if it cannot be reached.
-    fn provide(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<Self>>, MarketDataError>;
+    /// From the manifest's provider, if need be over the network; `None` and a note if it cannot be reached.
+    fn provide(
+        manifest: &Manifest,
+        sources: &Sources,
+        network: Option<&Network>,
+        tried: &mut Vec<Tried>,
+    ) -> Result<Option<Found<Self>>, MarketDataError>;
 
     /// When each row is known, UTC ns.
     fn times(&self) -> &[i64];
@@ -136,8 +150,16 @@ impl Content for Bars {
         csv_file::read_bars(source, layout, manifest.recipe(), manifest.adjustment())
     }
 
-    fn provide(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<Bars>>, MarketDataError> {
-        from_provider(manifest, tried)
+    fn provide(
+        manifest: &Manifest,
+        sources: &Sources,
+        network: Option<&Network>,
+        tried: &mut Vec<Tried>,
+    ) -> Result<Option<Found<Bars>>, MarketDataError> {
+        match network.filter(|_| manifest.is_remote()) {
+            Some(network) => fetch::from_remote(manifest, sources, network, tried),
+            None => from_provider(manifest, tried),
+        }
     }
 
     fn times(&self) -> &[i64] {
@@ -173,7 +195,12 @@ impl Content for Series {
     }
 
     /// No provider gives series.
-    fn provide(_: &Manifest, _: &mut Vec<Tried>) -> Result<Option<Found<Series>>, MarketDataError> {
+    fn provide(
+        _: &Manifest,
+        _: &Sources,
+        _: Option<&Network>,
+        _: &mut Vec<Tried>,
+    ) -> Result<Option<Found<Series>>, MarketDataError> {
         Ok(None)
     }
 
@@ -186,24 +213,32 @@ impl Content for Series {
     }
 }
 
-fn load<T: Content>(manifest: &Manifest, sources: &Sources) -> Result<Found<T>, MarketDataError> {
+/// Loads or, over a network, fetches.
+pub(crate) fn load<T: Content>(
+    manifest: &Manifest,
+    sources: &Sources,
+    network: Option<&Network>,
+) -> Result<Found<T>, MarketDataError> {
     if manifest.kind() != T::KIND {
         return Err(MarketDataError::WrongKind { dataset: manifest.name().to_owned(), kind: manifest.kind() });
     }
     let mut tried = Vec::new();
     for kind in manifest.sources() {
         let found: Option<Found<T>> = match kind {
+            // A fetch reads the cache itself, for what lacks there.
+            SourceKind::Cache if network.is_some() && manifest.is_remote() => None,
             SourceKind::Cache => from_cache(manifest, sources, &mut tried),
             SourceKind::File => from_data_dir(manifest, sources, &mut tried)?,
-            SourceKind::Provider => T::provide(manifest, &mut tried)?,
+            SourceKind::Provider => T::provide(manifest, sources, network, &mut tried)?,
         };
         if let Some(mut found) = found {
             if found.origin == Origin::Cache {
                 // The mark may have changed since; it is no part of what makes a cache stale.
                 found.content.check_adjustment(manifest, &found.origin)?;
             }
-            found.notes = tried.into_iter().filter(|t| t.is_fault).map(|t| t.reason).collect();
-            if found.origin != Origin::Cache && manifest.sources().contains(&SourceKind::Cache) {
+            found.notes.splice(0..0, tried.into_iter().filter(|t| t.is_fault).map(|t| t.reason));
+            let keeps = manifest.sources().contains(&SourceKind::Cache) && !manifest.is_remote();
+            if found.origin != Origin::Cache && keeps {
                 refresh_cache(manifest, sources, &mut found);
             }
             return Ok(found);
@@ -215,9 +250,9 @@ fn load<T: Content>(manifest: &Manifest, sources: &Sources) -> Result<Found<T>, 
 
 /// A source that did not give the content.
 pub(crate) struct Tried {
-    reason: String,
+    pub(crate) reason: String,
     /// Whether something is broken, rather than just not there.
-    is_fault: bool,
+    pub(crate) is_fault: bool,
 }
 
 impl Tried {
@@ -225,7 +260,7 @@ impl Tried {
         Tried { reason, is_fault: false }
     }
 
-    fn fault(error: impl std::fmt::Display) -> Tried {
+    pub(crate) fn fault(error: impl std::fmt::Display) -> Tried {
         Tried { reason: error.to_string(), is_fault: true }
     }
 }
@@ -236,7 +271,10 @@ fn cure(manifest: &Manifest) -> String {
             "name the folder that holds {file} with --data-dir or PAVLOV_DATA_DIR, \
              or import the file with `cargo xtask data import <file>`"
         ),
-        None => "check the connection to the provider".to_owned(),
+        None if manifest.is_remote() => {
+            format!("fetch it with `cargo xtask data fetch {}` where the provider can be reached", manifest.name())
+        }
+        None => "check the provider in its manifest".to_owned(),
     }
 }
 
@@ -308,28 +346,39 @@ pub(crate) fn from_csv<T: Content>(
 
 fn from_provider(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<Bars>>, MarketDataError> {
     let (Some((name, provider)), Some(span)) = (manifest.provider(), manifest.span()) else { return Ok(None) };
-    let request = Request { symbol: manifest.symbol(), interval_ns: manifest.interval_ns(), span };
-    let columns = match provider.fetch(&request) {
-        Err(error) if error.is_unavailable() => {
-            tried.push(Tried::fault(error));
-            return Ok(None);
+    match provided(manifest, (name, provider), span, None) {
+        Err(MarketDataError::Offline { .. }) => {
+            tried.push(Tried::absent(format!("provider {name} is asked by `cargo xtask data fetch` only")));
+            Ok(None)
         }
-        fetched => fetched?,
-    };
-    let bars = Bars::from_columns(manifest.symbol(), manifest.interval_ns(), columns)?;
+        Err(error) => Err(error),
+        Ok((bars, cleaning)) => {
+            accept(manifest, bars, cleaning, Stamp::Close, Origin::Provider(name.to_owned())).map(Some)
+        }
+    }
+}
+
+/// The bars of a span as a provider gives them, validated.
+pub(crate) fn provided(
+    manifest: &Manifest,
+    (name, provider): (&str, &dyn Provider),
+    span: Span,
+    network: Option<&Network>,
+) -> Result<(Bars, Cleaning), MarketDataError> {
+    let (symbol, interval_ns) = (manifest.symbol(), manifest.interval_ns());
+    let request = Request { symbol, interval_ns, adjustment: manifest.adjustment(), span };
+    let fetched = provider.fetch(&request, network)?;
+    let extras = fetched.extras.map(|extras| [extras.vwap, extras.trades].map(Float64Array::from));
+    let bars = Bars::from_columns(symbol, interval_ns, fetched.columns)?.with_extras(extras)?;
     let place = |row| Place::Row { of: format!("provider {name}"), row };
     let (bars, kept) = bars.checked(manifest.recipe().policy(), &place)?;
-    let cleaning = Cleaning {
-        rows_read: bars.len(),
-        inconsistent_kept: kept.inconsistent,
-        non_positive_kept: kept.non_positive,
-        ..Cleaning::default()
-    };
-    accept(manifest, bars, cleaning, Stamp::Close, Origin::Provider(name.to_owned())).map(Some)
+    let cleaning =
+        Cleaning { inconsistent_kept: kept.inconsistent, non_positive_kept: kept.non_positive, ..fetched.cleaning };
+    Ok((bars, cleaning))
 }
 
 /// The content, if there is any, it is not adjusted in part, and it is the expected one.
-fn accept<T: Content>(
+pub(crate) fn accept<T: Content>(
     manifest: &Manifest,
     content: T,
     cleaning: Cleaning,
@@ -351,7 +400,8 @@ fn accept<T: Content>(
 
 fn refresh_cache<T: Content>(manifest: &Manifest, sources: &Sources, found: &mut Found<T>) {
     let Some(dir) = &sources.cache_dir else { return };
-    if let Err(error) = cache::store(sources.disk.as_ref(), dir, manifest, &found.content, &found.provenance) {
+    let stored = cache::store(sources.disk.as_ref(), dir, manifest, &found.content, &found.provenance, None);
+    if let Err(error) = stored {
         found.notes.push(format!("the cache is not written: {error}"));
     }
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use pavlov_store::{Hash, StoreError};
 
-use crate::Kind;
+use crate::http::HttpFault;
 use crate::time::write_time;
+use crate::{Kind, Span};
 
 /// What went wrong with which file, line, column and bar.
 #[derive(Debug, thiserror::Error)]
@@ -206,6 +207,50 @@ pub enum MarketDataError {
         /// What helps.
         cure: String,
     },
+    /// A provider is on the other side of a network that may not be used.
+    #[error("provider {provider} is not asked; fetch the dataset with `cargo xtask data fetch <dataset>`")]
+    Offline {
+        /// The provider.
+        provider: &'static str,
+    },
+    /// A key is missing.
+    #[error("provider {provider} needs a key: set the environment variable {variable}")]
+    NoKey {
+        /// The provider.
+        provider: &'static str,
+        /// The variable that is not set.
+        variable: &'static str,
+    },
+    /// A service did not give an answer.
+    #[error("provider {provider}, {symbol}, {span}: {url}: {fault}")]
+    NoAnswer {
+        /// The provider.
+        provider: &'static str,
+        /// The symbol asked for.
+        symbol: String,
+        /// The span asked for.
+        span: Span,
+        /// The address; keys are never a part of it.
+        url: String,
+        /// What happened.
+        fault: HttpFault,
+    },
+    /// A service's answer is not what it documents.
+    #[error("provider {provider}, {symbol}, {span}: the answer of {url}, {place}: {problem}")]
+    WrongAnswer {
+        /// The provider.
+        provider: &'static str,
+        /// The symbol asked for.
+        symbol: String,
+        /// The span asked for.
+        span: Span,
+        /// The address; keys are never a part of it.
+        url: String,
+        /// Where in the answer.
+        place: String,
+        /// What is wrong there.
+        problem: String,
+    },
     /// The bars are not those that the manifest promises.
     #[error(
         "dataset {dataset}: {origin} has content hash {got}, the manifest expects {expected}; \
@@ -237,6 +282,21 @@ pub enum MarketDataError {
         /// What differs.
         problem: String,
     },
+    /// The cache holds only a part of the span.
+    #[error(
+        "cache file {}: it covers {covered}, not all of {span}; \
+         fetch the rest with `cargo xtask data fetch {dataset}`", path.display()
+    )]
+    CachePart {
+        /// The cache manifest.
+        path: PathBuf,
+        /// The dataset.
+        dataset: String,
+        /// What is there.
+        covered: Span,
+        /// What the manifest asks for.
+        span: Span,
+    },
     /// Another process is writing the same dataset.
     #[error("cache folder {} is being written by another process: wait until it ends", dir.display())]
     CacheBusy {
@@ -259,7 +319,15 @@ pub enum MarketDataError {
 impl MarketDataError {
     /// Whether data is missing, as against wrong: no source could be reached, or a file could not be read.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, MarketDataError::Unavailable { .. } | MarketDataError::Store(_))
+        matches!(
+            self,
+            MarketDataError::Unavailable { .. }
+                | MarketDataError::Offline { .. }
+                | MarketDataError::NoKey { .. }
+                | MarketDataError::NoAnswer { .. }
+                | MarketDataError::WrongAnswer { .. }
+                | MarketDataError::Store(_)
+        )
     }
 
     /// Whether the dataset manifest is at fault.

@@ -6,7 +6,7 @@ use crate::time::write_time;
 use crate::{Gaps, Manifest, Span, Stamp};
 
 /// What reading a source changed or let pass; all counts are rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cleaning {
     /// Rows in the source.
@@ -26,10 +26,36 @@ pub struct Cleaning {
     /// Rows left out because they have no price or value.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub empty_rows: usize,
+    /// Rows left out because their bar was not over when they were fetched.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unfinished_dropped: usize,
 }
 
 fn is_zero(n: &usize) -> bool {
     *n == 0
+}
+
+impl Cleaning {
+    /// The counts without the bars that were not over at the time: a later fetch has them.
+    pub(crate) fn without_unfinished(self) -> Cleaning {
+        let rows_read = self.rows_read.saturating_sub(self.unfinished_dropped);
+        Cleaning { rows_read, unfinished_dropped: 0, ..self }
+    }
+
+    /// The counts of both.
+    pub(crate) fn plus(self, other: Cleaning) -> Cleaning {
+        Cleaning {
+            rows_read: self.rows_read + other.rows_read,
+            misplaced: self.misplaced + other.misplaced,
+            repeats_dropped: self.repeats_dropped + other.repeats_dropped,
+            repeats_differing: self.repeats_differing + other.repeats_differing,
+            outside_span: self.outside_span + other.outside_span,
+            inconsistent_kept: self.inconsistent_kept + other.inconsistent_kept,
+            non_positive_kept: self.non_positive_kept + other.non_positive_kept,
+            empty_rows: self.empty_rows + other.empty_rows,
+            unfinished_dropped: self.unfinished_dropped + other.unfinished_dropped,
+        }
+    }
 }
 
 /// What a dataset holds.
@@ -125,6 +151,7 @@ impl Provenance {
             misplaced,
             repeats_dropped,
             outside_span,
+            unfinished_dropped,
             inconsistent_kept,
             non_positive_kept,
             empty_rows,
@@ -135,6 +162,7 @@ impl Provenance {
             (misplaced, "misplaced"),
             (repeats_dropped, "repeated"),
             (outside_span, "outside the span"),
+            (unfinished_dropped, "not finished"),
             (inconsistent_kept, "inconsistent, kept"),
             (non_positive_kept, "not positive, kept"),
             (self.gaps.missing_bars as usize, "missing"),

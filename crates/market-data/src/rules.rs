@@ -8,6 +8,9 @@ use crate::{Bar, Bars};
 /// The value columns in their order, as messages name them.
 pub(crate) const COLUMNS: [&str; 5] = ["open", "high", "low", "close", "volume"];
 
+/// The columns that some providers have besides.
+pub(crate) const EXTRAS: [&str; 2] = ["vwap", "trades"];
+
 /// What happens to a bar that breaks a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -70,6 +70,10 @@ impl Manifest {
             Some(entry) => Some((entry.name, (entry.build)(text).map_err(toml_fault)?)),
             None => None,
         };
+        if let (Some((name, provider)), Some(table)) = (&provider, &raw.provider) {
+            let checked = provider.check(raw.interval_ns(), raw.adjustment);
+            checked.map_err(|message| fault(table.span().start, format!("provider {name}: {message}")))?;
+        }
         let sources = raw.order().map_err(|(at, message)| fault(at, message))?;
         Ok(raw.into_manifest(path, sources, provider))
     }
@@ -164,6 +168,16 @@ impl Manifest {
 
     pub(crate) fn recipe(&self) -> &Recipe {
         &self.recipe
+    }
+
+    /// Whether the bars come over a network, piece by piece.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.provider.as_ref().is_some_and(|(_, provider)| provider.is_remote())
+    }
+
+    /// What a cache must have been made from to hold this dataset.
+    pub(crate) fn cache_key(&self) -> Hash {
+        if self.is_remote() { self.recipe.hash_without_span(self.adjustment) } else { self.recipe.hash() }
     }
 
     pub(crate) fn provider(&self) -> Option<(&'static str, &dyn Provider)> {

@@ -29,7 +29,7 @@ pub(super) struct Raw {
     symbol: Option<String>,
     symbols: Option<Spanned<Vec<String>>>,
     interval: Spanned<Interval>,
-    adjustment: Adjustment,
+    pub(super) adjustment: Adjustment,
     span: Option<Spanned<Span>>,
     expected_hash: Option<Hash>,
     #[serde(default)]
@@ -110,6 +110,10 @@ impl Raw {
         Ok(())
     }
 
+    pub(super) fn interval_ns(&self) -> i64 {
+        self.interval.get_ref().ns()
+    }
+
     /// Whether interval, sources and stamp fit what the dataset holds.
     pub(super) fn check_kind(&self) -> Result<(), (usize, String)> {
         let at = self.interval.span().start;
@@ -133,7 +137,7 @@ impl Raw {
         let name = table.get_ref().get("name").and_then(toml::Value::as_str);
         let name = name.ok_or_else(|| format!("provider.name is missing{}", suggestion("", &known())))?;
         let span = self.span.as_ref().ok_or("a provider needs the span to fetch; add span = [from, to]")?.get_ref();
-        let bars = span.to_ns.saturating_sub(span.from_ns) / self.interval.get_ref().ns().max(1);
+        let bars = span.to_ns.saturating_sub(span.from_ns) / self.interval_ns().max(1);
         if bars > MAX_PROVIDED_BARS {
             return Err(format!("the span holds {bars} bars, a provider gives at most {MAX_PROVIDED_BARS}"));
         }
