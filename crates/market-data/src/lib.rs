@@ -63,7 +63,7 @@ pub use bars::{Bar, BarColumns, Bars, Extras, Gaps};
 pub use cache::{Columns, scan};
 pub use csv_file::Stamp;
 pub use dataset::{Dataset, Origin, Sources, load_dataset};
-pub use error::{BarFault, MarketDataError, Place};
+pub use error::{Asked, BarFault, MarketDataError, Place};
 pub use fetch::fetch;
 pub use http::HttpFault;
 pub use import::{ImportSummary, import, manifest_for};

@@ -268,8 +268,9 @@ mod tests {
     fn market(seed: u64, mode: &str, bars: i64) -> Bars {
         let text = format!("name = \"synthetic\"\nseed = {seed}\nstart_price = 100.0\nmean_volume = 1000.0\n{mode}");
         let synthetic: Synthetic = toml::from_str(&text).unwrap();
-        let request = Request { symbol: "SYN", interval_ns: HOUR, span: Span { from_ns: 0, to_ns: bars * HOUR } };
-        Bars::new("SYN", HOUR, synthetic.fetch(&request).unwrap(), &BarPolicy::default()).unwrap()
+        let span = Span { from_ns: 0, to_ns: bars * HOUR };
+        let request = Request { symbol: "SYN", interval_ns: HOUR, adjustment: Adjustment::None, span };
+        Bars::new("SYN", HOUR, synthetic.fetch(&request, None).unwrap().columns, &BarPolicy::default()).unwrap()
     }
 
     fn moves(bars: &Bars) -> Vec<f64> {
