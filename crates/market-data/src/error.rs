@@ -222,30 +222,18 @@ pub enum MarketDataError {
         variable: &'static str,
     },
     /// A service did not give an answer.
-    #[error("provider {provider}, {symbol}, {span}: {url}: {fault}")]
+    #[error("{asked}: {fault}")]
     NoAnswer {
-        /// The provider.
-        provider: &'static str,
-        /// The symbol asked for.
-        symbol: String,
-        /// The span asked for.
-        span: Span,
-        /// The address; keys are never a part of it.
-        url: String,
+        /// What was asked of whom.
+        asked: Box<Asked>,
         /// What happened.
         fault: HttpFault,
     },
     /// A service's answer is not what it documents.
-    #[error("provider {provider}, {symbol}, {span}: the answer of {url}, {place}: {problem}")]
+    #[error("{asked}: the answer, {place}: {problem}")]
     WrongAnswer {
-        /// The provider.
-        provider: &'static str,
-        /// The symbol asked for.
-        symbol: String,
-        /// The span asked for.
-        span: Span,
-        /// The address; keys are never a part of it.
-        url: String,
+        /// What was asked of whom.
+        asked: Box<Asked>,
         /// Where in the answer.
         place: String,
         /// What is wrong there.
@@ -342,6 +330,25 @@ impl MarketDataError {
 
     pub(crate) fn damaged(path: &Path, problem: impl fmt::Display) -> Self {
         MarketDataError::CacheDamaged { path: path.to_owned(), problem: problem.to_string() }
+    }
+}
+
+/// A request to a provider's service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The provider.
+    pub provider: &'static str,
+    /// The symbol.
+    pub symbol: String,
+    /// The span that bars must open in.
+    pub span: Span,
+    /// The address; keys are never a part of it.
+    pub url: String,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "provider {}, {}, {}: {}", self.provider, self.symbol, self.span, self.url)
     }
 }
 

@@ -107,7 +107,8 @@ impl<'a> Http<'a> {
     /// The body of the answer to a GET.
     pub(crate) fn get(&self, url: &str, keys: &[(&'static str, &Secret)]) -> Result<Vec<u8>, HttpFault> {
         let limits = self.network.limits;
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             self.keep_distance();
             (self.network.log)(url);
             let (fault, asked, first_wait) = match self.attempt(url, keys, attempt) {
@@ -125,8 +126,8 @@ impl<'a> Http<'a> {
             let wait = wait.min(limits.wait);
             (self.network.log)(&format!("{fault}; asking again in {} s", wait.as_secs_f64()));
             self.network.clock.sleep(wait);
+            attempt += 1;
         }
-        unreachable!("the attempts are counted and bounded")
     }
 
     fn keep_distance(&self) {

@@ -66,7 +66,7 @@ pub use bars::{Bar, BarColumns, Bars, Extras, Gaps};
 pub use cache::{ScannedColumns, scan};
 pub use csv_file::{ReadAs, Stamp};
 pub use dataset::{Dataset, Origin, SeriesDataset, Sources, load_dataset, load_series};
-pub use error::{BarFault, MarketDataError, Place};
+pub use error::{Asked, BarFault, MarketDataError, Place};
 pub use fetch::fetch;
 pub use http::HttpFault;
 pub use import::{ImportSummary, import, manifest_for};

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::http::{Http, HttpFault};
+use crate::error::Asked;
+use crate::http::Http;
 use crate::network::{Network, Secret};
 use crate::provider::Request;
 use crate::{Bar, BarColumns, Cleaning, Extras, MarketDataError};
@@ -71,31 +72,20 @@ impl<'a> Session<'a> {
         keys: &[(&'static str, &Secret)],
         parse: impl FnOnce(&[u8]) -> Result<T, Fault>,
     ) -> Result<T, MarketDataError> {
-        let url = format!("{}{path}", self.base);
-        let bytes = self.http.get(&url, keys).map_err(|fault| self.no_answer(&url, fault))?;
+        let asked = self.asked(path);
+        let bytes = self.http.get(&asked.url, keys).map_err(|fault| MarketDataError::NoAnswer { asked, fault })?;
         parse(&bytes).map_err(|fault| self.wrong_answer(path, fault))
     }
 
-    fn no_answer(&self, url: &str, fault: HttpFault) -> MarketDataError {
-        MarketDataError::NoAnswer {
-            provider: self.provider,
-            symbol: self.request.symbol.to_owned(),
-            span: self.request.span,
-            url: url.to_owned(),
-            fault,
-        }
+    fn asked(&self, path: &str) -> Box<Asked> {
+        let (provider, symbol, span) = (self.provider, self.request.symbol.to_owned(), self.request.span);
+        Box::new(Asked { provider, symbol, span, url: format!("{}{path}", self.base) })
     }
 
     /// The error for an answer that is not what the service documents.
     pub(crate) fn wrong_answer(&self, path: &str, fault: Fault) -> MarketDataError {
-        MarketDataError::WrongAnswer {
-            provider: self.provider,
-            symbol: self.request.symbol.to_owned(),
-            span: self.request.span,
-            url: format!("{}{path}", self.base),
-            place: fault.place,
-            problem: fault.problem,
-        }
+        let Fault { place, problem } = fault;
+        MarketDataError::WrongAnswer { asked: self.asked(path), place, problem }
     }
 
     pub(crate) fn key(&self, name: &'static str) -> Result<&'a Secret, MarketDataError> {
