@@ -31,7 +31,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
-    /// Market data: import a file, fetch from a provider, list the datasets, verify the cache.
+    /// Market data: import a file, fetch from a provider, list the datasets, verify the cache, check a dataset's quality.
     Data {
         #[command(subcommand)]
         command: DataCommand,
@@ -115,6 +115,17 @@ pub(crate) enum DataCommand {
     },
     /// Check the hash and the content of every cached file.
     Verify,
+    /// Show what is odd in a dataset's source, and what its manifest makes of it; ends with 2 if it is refused.
+    Check {
+        /// The dataset, for example bitfinex-btcusd-1h or tdqn-test/AAPL.
+        dataset: String,
+        /// Write the result as JSON too.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Folder with your market files [default: PAVLOV_DATA_DIR].
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
 }
 
 impl ExperimentArgs {

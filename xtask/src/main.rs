@@ -73,6 +73,7 @@ fn work(
 }
 
 fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
+    let mut unsound = ExitCode::FAILURE;
     let outcome = match command {
         DataCommand::Import { file, manifest, out } => {
             let options = options(None, 1);
@@ -85,9 +86,13 @@ fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
         }
         DataCommand::List { data_dir } => data::list(&options(data_dir, 1))?,
         DataCommand::Verify => data::verify(&options(None, 1))?,
+        DataCommand::Check { dataset, json, data_dir } => {
+            unsound = ExitCode::from(2);
+            data::check(&dataset, json.as_deref(), &options(data_dir, 1))?
+        }
     };
     progress::print(&outcome.text);
-    Ok(if outcome.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if outcome.sound { ExitCode::SUCCESS } else { unsound })
 }
 
 fn options(data_dir: Option<PathBuf>, threads: usize) -> Options {

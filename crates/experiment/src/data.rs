@@ -1,9 +1,11 @@
-//! The data commands: import a file, fetch from a provider, list the datasets, verify the cache.
+//! The data commands: import a file, fetch from a provider, list the datasets, verify the cache, check a dataset's
+//! quality.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use pavlov_market_data::{self as market_data, DatasetStatus, Kind, Manifest, Network, manifest_for};
+use pavlov_market_data::{self as market_data, DatasetStatus, Kind, Manifest, MarketDataError, Network, manifest_for};
+use serde::Serialize;
 
 use crate::error::ExperimentError;
 use crate::run::{Options, manifest_path, read_manifest};
@@ -43,7 +45,7 @@ pub fn import(file: &Path, name: Option<&str>, out: &Path, options: &Options) ->
 /// # Errors
 /// [`ExperimentError::UnknownDataset`] or [`ExperimentError::Data`]; the cache is then as it was.
 pub fn fetch(name: &str, options: &Options, network: Option<&Network>) -> Result<Outcome, ExperimentError> {
-    let manifest = Manifest::parse(&read_manifest(name, options)?, &manifest_path(name, options))?;
+    let manifest = Manifest::parse(&read_manifest(name, name, options)?, &manifest_path(name, options))?;
     let (origin, provenance, hash, notes) = match manifest.kind() {
         Kind::Bars => {
             let dataset = market_data::fetch(&manifest, &options.sources(), network)?;
@@ -70,6 +72,31 @@ pub fn list(options: &Options) -> Result<Outcome, ExperimentError> {
         text += &entry(group);
     }
     Ok(Outcome { text, sound: true })
+}
+
+/// Judges the rows of a dataset's source: what is odd, and what its manifest makes of it; also as JSON into a file.
+///
+/// # Errors
+/// [`ExperimentError::UnknownDataset`], or [`ExperimentError::Data`] if the manifest is wrong, the source cannot be had
+/// or read, or the JSON cannot be written. A dataset that its manifest refuses is not sound, and no error.
+pub fn check(name: &str, json: Option<&Path>, options: &Options) -> Result<Outcome, ExperimentError> {
+    let manifest = Manifest::parse(&read_manifest(name, name, options)?, &manifest_path(name, options))?;
+    let found = market_data::check(&manifest, &options.sources())?;
+    if let Some(json) = json {
+        let file = CheckFile { schema_version: 1, check: &found };
+        let text = serde_json::to_string_pretty(&file).expect("a check is numbers, texts and lists, which JSON takes");
+        pavlov_store::write_atomic(&*options.disk, json, format!("{text}\n").as_bytes())
+            .map_err(MarketDataError::from)?;
+    }
+    Ok(Outcome { text: found.table(), sound: found.refused.is_none() })
+}
+
+/// The JSON file of a check.
+#[derive(Serialize)]
+struct CheckFile<'a> {
+    schema_version: u32,
+    #[serde(flatten)]
+    check: &'a market_data::Check,
 }
 
 /// What stands before the symbol in the name of one of several symbols.

@@ -58,9 +58,19 @@ pub enum ExperimentError {
         /// The cause.
         source: EnvError,
     },
+    /// A series does not fit the bars, or its symbols each other.
+    #[error("data.series.{name}: {source}")]
+    Series {
+        /// Name of the series.
+        name: String,
+        /// The cause.
+        source: Box<MarketDataError>,
+    },
     /// There is no manifest of this name.
-    #[error("data.dataset: there is no manifest {path}{hint}", path = path.display())]
+    #[error("{key}: there is no manifest {path}{hint}", path = path.display())]
     UnknownDataset {
+        /// Key of the config that names it.
+        key: String,
         /// Where it was looked for.
         path: PathBuf,
         /// The nearest name, or all that there are.
@@ -158,7 +168,7 @@ impl ExperimentError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config { .. } | Self::Read { .. } | Self::Span { .. } => 2,
-            Self::Environment { .. } | Self::UnknownDataset { .. } => 2,
+            Self::Environment { .. } | Self::UnknownDataset { .. } | Self::Series { .. } => 2,
             Self::Seeds { errors, .. } => errors.first().map_or(1, Self::exit_code),
             Self::Data(error) if error.is_unavailable() => 3,
             Self::Data(_) => 2,
@@ -170,6 +180,10 @@ impl ExperimentError {
     /// Whether nothing is wrong: the run was only not brought to its end.
     pub(crate) fn is_unfinished(&self) -> bool {
         matches!(self, Self::Interrupted { .. } | Self::Unfinished { .. })
+    }
+
+    pub(crate) fn series(name: &str, source: MarketDataError) -> Self {
+        Self::Series { name: name.to_owned(), source: Box::new(source) }
     }
 
     pub(crate) fn checkpoint(seed: u64, error: impl ToString) -> Self {

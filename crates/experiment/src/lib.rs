@@ -23,6 +23,7 @@ mod judge;
 mod plan;
 pub mod report;
 pub mod run;
+mod series;
 mod source;
 mod tables;
 mod tally;

@@ -1,5 +1,6 @@
 //! From TOML text to a checked [`Plan`]: parse, don't validate.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use pavlov_agents::{AGENTS, AgentConfig, RolloutLen};
@@ -13,6 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::error::ExperimentError;
+use crate::series::SeriesConfig;
 use crate::source::{self, Problem, Source, suggestion};
 
 /// Version of the config and plan format that this build reads and writes.
@@ -40,6 +42,8 @@ pub struct Plan {
     pub runs: RunsConfig,
     /// Text of the dataset's manifest; in the `plan.toml` of a run only.
     pub manifest: Option<String>,
+    /// Texts of the manifests of the series' datasets, by name; in the `plan.toml` of a run only.
+    pub series_manifests: BTreeMap<String, String>,
 }
 
 /// Section `[data]`.
@@ -51,6 +55,9 @@ pub struct DataConfig {
     pub train: Span,
     /// Test span, half-open, UTC; begins at or after the end of the training span. Required.
     pub test: Span,
+    /// Series beside the bars, by name. Default none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub series: BTreeMap<String, SeriesConfig>,
 }
 
 /// Section `[data]` as it is written; what is missing is found together with what is wrong.
@@ -143,10 +150,20 @@ impl Plan {
         }
     }
 
-    /// The text of a run's `plan.toml`: the plan and the manifest of its dataset.
+    /// The series that a feature follows, in the order of their names; others are not loaded.
+    pub fn series(&self) -> impl Iterator<Item = (&str, &SeriesConfig)> {
+        let followed = |name: &str| self.features.iter().any(|feature| feature.series() == Some(name));
+        self.data.series.iter().map(|(name, config)| (name.as_str(), config)).filter(move |(name, _)| followed(name))
+    }
+
+    /// The text of a run's `plan.toml`: the plan and the manifests of its datasets.
     pub fn to_text(&self) -> String {
         let mut table = self.to_toml();
         table.extend(self.manifest.clone().map(|text| ("manifest".to_owned(), text.into())));
+        if !self.series_manifests.is_empty() {
+            let texts = self.series_manifests.iter().map(|(name, text)| (name.clone(), text.clone().into()));
+            table.insert("series_manifests".into(), toml::Value::Table(texts.collect()));
+        }
         table.to_string()
     }
 
@@ -199,8 +216,19 @@ fn named(name: &str, mut table: toml::Table) -> toml::Value {
     toml::Value::Table(table)
 }
 
-const SECTIONS: [&str; 10] =
-    ["schema_version", "name", "data", "features", "environment", "agent", "train", "eval", "runs", "manifest"];
+const SECTIONS: [&str; 11] = [
+    "schema_version",
+    "name",
+    "data",
+    "features",
+    "environment",
+    "agent",
+    "train",
+    "eval",
+    "runs",
+    "manifest",
+    "series_manifests",
+];
 
 type Value<'t> = Spanned<DeValue<'t>>;
 
@@ -220,7 +248,8 @@ impl Reader<'_> {
         self.schema_version(table.remove("schema_version"));
         let name = self.word("name", table.remove("name"));
         let data = self.data(table.remove("data"));
-        let features = self.features(table.remove("features"));
+        let known = data.as_ref().map(|data| data.series.keys().map(String::as_str).collect::<Vec<_>>());
+        let features = self.features(table.remove("features"), known.as_deref());
         let environment = self.environment(table.remove("environment"));
         let agent = self.agent(table.remove("agent"));
         let train = self.plain("train", table.remove("train"), check_train);
@@ -228,9 +257,11 @@ impl Reader<'_> {
         let runs = self.plain("runs", table.remove("runs"), check_runs);
         let manifest =
             table.remove("manifest").and_then(|m| self.source.read("manifest", &m, self.problems, String::deserialize));
+        let series_manifests = self.plain("series_manifests", table.remove("series_manifests"), |_| Vec::new());
         let (scaling, features) = features?;
         Some(Plan {
             manifest,
+            series_manifests: series_manifests?,
             name: name?,
             data: data?,
             scaling,
@@ -285,7 +316,11 @@ impl Reader<'_> {
     }
 
     fn data(&mut self, value: Option<Value<'_>>) -> Option<DataConfig> {
-        let value = self.required("data", value)?;
+        let mut value = self.required("data", value)?;
+        let series = match value.get_mut() {
+            DeValue::Table(table) => table.remove("series").map_or_else(|| Some(BTreeMap::new()), |s| self.series(&s)),
+            _ => None,
+        };
         let raw: RawData = self.plain("data", Some(value.clone()), |_| Vec::new())?;
         let written = |key: &str| value.get_ref().as_table().is_some_and(|t| t.keys().any(|k| k.get_ref() == key));
         let missing =
@@ -298,7 +333,22 @@ impl Reader<'_> {
             messages.push(format!("test must begin at or after the end of train, got {test} after {train}"));
         }
         self.source.check("data", &value, messages, self.problems);
-        Some(DataConfig { dataset: raw.dataset?, train: raw.train?, test: raw.test? })
+        Some(DataConfig { dataset: raw.dataset?, train: raw.train?, test: raw.test?, series: series? })
+    }
+
+    /// The tables `[data.series.NAME]`.
+    fn series(&mut self, value: &Value<'_>) -> Option<BTreeMap<String, SeriesConfig>> {
+        let DeValue::Table(table) = value.get_ref() else {
+            self.problem(Some(value.span().start), "data.series must hold tables [data.series.NAME]".into());
+            return None;
+        };
+        let read = table.iter().map(|(name, value)| {
+            let name = name.get_ref().to_string();
+            let section = format!("data.series.{name}");
+            Some((name, self.source.read(&section, value, self.problems, SeriesConfig::deserialize)?))
+        });
+        let read: Vec<_> = read.collect();
+        read.into_iter().collect()
     }
 
     /// A table with a `name` that a registry knows, read by the entry's own parser.
@@ -351,7 +401,12 @@ impl Reader<'_> {
         Some(config)
     }
 
-    fn features(&mut self, value: Option<Value<'_>>) -> Option<(Scaling, Vec<Box<dyn FeatureConfig>>)> {
+    /// `known` are the series there are, if that could be read.
+    fn features(
+        &mut self,
+        value: Option<Value<'_>>,
+        known: Option<&[&str]>,
+    ) -> Option<(Scaling, Vec<Box<dyn FeatureConfig>>)> {
         let mut value = self.required("features", value)?;
         let at = value.span().start;
         let DeValue::Table(table) = value.get_mut() else {
@@ -371,7 +426,7 @@ impl Reader<'_> {
             self.problem(Some(at), "features.columns must list at least one feature".into());
             return None;
         };
-        let features: Vec<_> = columns.iter().enumerate().map(|(i, column)| self.feature(i, column)).collect();
+        let features: Vec<_> = columns.iter().enumerate().map(|(i, column)| self.feature(i, column, known)).collect();
         let features = features.into_iter().collect::<Option<Vec<_>>>()?;
         for (i, feature) in features.iter().enumerate() {
             let twin = features[..i].iter().position(|f| f.columns() == feature.columns());
@@ -388,7 +443,7 @@ impl Reader<'_> {
     }
 
     /// An item of `features.columns`: a name, or a table with one name and its parameters.
-    fn feature(&mut self, index: usize, item: &Value<'_>) -> Option<Box<dyn FeatureConfig>> {
+    fn feature(&mut self, index: usize, item: &Value<'_>, known: Option<&[&str]>) -> Option<Box<dyn FeatureConfig>> {
         let section = format!("features.columns[{index}]");
         let (name, at, parameters) = match item.get_ref() {
             DeValue::String(name) => (name, item.span(), Spanned::new(item.span(), DeValue::Table(DeTable::new()))),
@@ -409,7 +464,13 @@ impl Reader<'_> {
         };
         let section = format!("{section}.{name}");
         let config = self.source.read(&section, &parameters, self.problems, |from| (entry.parse)(from))?;
-        self.source.check(&section, &parameters, config.validate(), self.problems);
+        let mut messages = config.validate();
+        if let (Some(series), Some(known)) = (config.series(), known)
+            && !known.contains(&series)
+        {
+            messages.push(format!("series names no section [data.series.{series}]{}", suggestion(series, known)));
+        }
+        self.source.check(&section, &parameters, messages, self.problems);
         Some(config)
     }
 

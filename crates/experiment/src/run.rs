@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pavlov_agents::Device;
-use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset, manifest_text, manifests};
+use pavlov_market_data::{Manifest, Sources, load_dataset, manifest_text, manifests};
 use pavlov_store::{Disk, OsDisk, RunFolder};
 use rayon::prelude::*;
 
@@ -13,6 +13,7 @@ use crate::hooks::{Event, Hooks};
 use crate::judge;
 use crate::plan::Plan;
 use crate::report::Report;
+use crate::series;
 use crate::source::suggestion;
 use crate::timing::Timing;
 use crate::train::{self, Job, Stop, Trained};
@@ -65,13 +66,8 @@ pub fn run(
     hooks: &Hooks<'_>,
 ) -> Result<Report, ExperimentError> {
     let mut plan = Plan::parse(config, &read(config)?, overrides)?;
-    let path = manifest_path(&plan.data.dataset, options);
-    let manifest = match &mut plan.manifest {
-        Some(manifest) => manifest,
-        none => none.insert(read_manifest(&plan.data.dataset, options)?),
-    };
-    let dataset = load(manifest, &path, options, hooks)?;
-    let world = world::build(&plan, &dataset)?;
+    add_manifests(&mut plan, options)?;
+    let world = load_world(&plan, &|dataset| manifest_path(dataset, options), options, hooks)?;
     train::check_agent(&plan, &world, &options.device)?;
     let folder = RunFolder::create(options.disk.clone(), out)?;
     pavlov_store::write_atomic(&**folder.disk(), &folder.plan(), plan.to_text().as_bytes())?;
@@ -103,9 +99,8 @@ fn open<'a>(run: &Path, options: &'a Options, hooks: &'a Hooks<'a>) -> Result<Wo
     let folder = RunFolder::open(options.disk.clone(), run)?;
     let path = folder.plan();
     let text = pavlov_store::read(&*options.disk, &path)?;
-    let mut plan = Plan::parse(&path, &String::from_utf8_lossy(&text), &[])?;
-    let dataset = load(plan.manifest.get_or_insert_default(), &path, options, hooks)?;
-    let world = world::build(&plan, &dataset)?;
+    let plan = Plan::parse(&path, &String::from_utf8_lossy(&text), &[])?;
+    let world = load_world(&plan, &|_| path.clone(), options, hooks)?;
     Ok(Workplace { folder, plan, world, options, hooks })
 }
 
@@ -181,13 +176,31 @@ impl Workplace<'_> {
     }
 }
 
-/// The file of a dataset's manifest.
-pub(crate) fn manifest_path(asked: &str, options: &Options) -> PathBuf {
-    options.datasets_dir.join(format!("{}.toml", asked.split('/').next().unwrap_or_default()))
+/// Puts the manifests that the plan needs, and does not have, into it.
+fn add_manifests(plan: &mut Plan, options: &Options) -> Result<(), ExperimentError> {
+    if plan.manifest.is_none() {
+        plan.manifest = Some(read_manifest("data.dataset", &plan.data.dataset, options)?);
+    }
+    let mut manifests = plan.series_manifests.clone();
+    for (name, config) in plan.series() {
+        for dataset in config.source.datasets() {
+            if !manifests.contains_key(dataset) {
+                manifests.insert(dataset.clone(), read_manifest(&format!("data.series.{name}"), dataset, options)?);
+            }
+        }
+    }
+    plan.series_manifests = manifests;
+    Ok(())
 }
 
-/// The text of a dataset's manifest; an unknown name is answered with the nearest.
-pub(crate) fn read_manifest(asked: &str, options: &Options) -> Result<String, ExperimentError> {
+/// The file with the manifest of a dataset.
+pub(crate) fn manifest_path(dataset: &str, options: &Options) -> PathBuf {
+    let file = dataset.split('/').next().unwrap_or_default();
+    options.datasets_dir.join(format!("{file}.toml"))
+}
+
+/// The manifest of the dataset that `key` asks for.
+pub(crate) fn read_manifest(key: &str, asked: &str, options: &Options) -> Result<String, ExperimentError> {
     let path = manifest_path(asked, options);
     if path.exists() {
         return Ok(manifest_text(&options.datasets_dir, asked, &OsDisk)?.1);
@@ -197,18 +210,30 @@ pub(crate) fn read_manifest(asked: &str, options: &Options) -> Result<String, Ex
     let mut known: Vec<String> = known.iter().map(file).collect();
     known.dedup();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    Err(ExperimentError::UnknownDataset { path, hint: suggestion(asked, &known) })
+    Err(ExperimentError::UnknownDataset { key: key.to_owned(), path, hint: suggestion(asked, &known) })
 }
 
 fn read(path: &Path) -> Result<String, ExperimentError> {
     std::fs::read_to_string(path).map_err(|source| ExperimentError::Read { path: path.to_owned(), source })
 }
 
-fn load(manifest: &str, path: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Dataset, ExperimentError> {
-    let manifest = Manifest::parse(manifest, path)?;
-    let dataset = load_dataset(&manifest, &options.sources())?;
-    dataset.notes.iter().for_each(|note| (hooks.progress)(Event::Note(note)));
-    Ok(dataset)
+/// Loads bars and series by the manifests of the plan; `origin` is the file of a dataset's manifest, for errors.
+fn load_world(
+    plan: &Plan,
+    origin: &dyn Fn(&str) -> PathBuf,
+    options: &Options,
+    hooks: &Hooks<'_>,
+) -> Result<World, ExperimentError> {
+    let sources = options.sources();
+    let told = |note: &str| (hooks.progress)(Event::Note(note));
+    let manifest =
+        |dataset: &str, text: Option<&String>| Manifest::parse(text.map_or("", String::as_str), &origin(dataset));
+    let dataset = load_dataset(&manifest(&plan.data.dataset, plan.manifest.as_ref())?, &sources)?;
+    dataset.notes.iter().for_each(|note| told(note));
+    let manifest = |dataset: &str| manifest(dataset, plan.series_manifests.get(dataset));
+    let load = |(name, config)| series::load(name, config, &manifest, &sources, &told);
+    let series = plan.series().map(load).collect::<Result<Vec<_>, _>>()?;
+    world::build(plan, &dataset, &series)
 }
 
 /// The first free folder `<runs>/<name of the config>`, with a number if that name is taken.

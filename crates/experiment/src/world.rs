@@ -5,12 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pavlov_envs::{BatchFactory, EpisodeMode};
-use pavlov_features::FittedScaler;
-use pavlov_market_data::{Dataset, Span};
+use pavlov_features::{FittedScaler, Inputs};
+use pavlov_market_data::{Bars, Dataset, Span, as_of};
 use pavlov_rl_core::{Market, Segment};
 
 use crate::error::ExperimentError;
 use crate::plan::Plan;
+use crate::series::LoadedSeries;
 
 /// Everything that agents and baselines play in.
 pub struct World {
@@ -28,7 +29,7 @@ pub struct World {
     pub train: Segment,
     /// Segment of the test span; windows may read the bars before it.
     pub test: Segment,
-    /// Hash of the bars by dataset name.
+    /// Hash of the bars, and of the datasets of the series, by dataset name.
     pub data_hashes: BTreeMap<String, String>,
     /// What a reader should know about the data.
     pub data_notes: Vec<String>,
@@ -38,46 +39,83 @@ pub struct World {
 
 /// Computes the features, fits the scaler on the training rows and builds the environments.
 ///
-/// Bars behind the test span are dropped first, so nothing can see them.
+/// Bars behind the test span are dropped first, so nothing can see them; so are the bars before all series are known.
 ///
 /// # Errors
-/// [`ExperimentError`] if a span holds too few bars, a feature is not finite or the environment refuses the data.
-pub fn build(plan: &Plan, dataset: &Dataset) -> Result<World, ExperimentError> {
-    let bars = &dataset.bars;
+/// [`ExperimentError`] if a span holds too few bars, a series does not fit the bars, a feature is not finite or the
+/// environment refuses the data.
+pub fn build(plan: &Plan, dataset: &Dataset, series: &[LoadedSeries]) -> Result<World, ExperimentError> {
+    let end = dataset.bars.opening_between(plan.data.test.from_ns, plan.data.test.to_ns).end;
+    let Joined { bars, values, left_out } = join(&dataset.bars.slice(0..end), series)?;
+    let inputs = Inputs::new(&bars, &values);
     let train_rows = bars.opening_between(plan.data.train.from_ns, plan.data.train.to_ns);
     let test_rows = bars.opening_between(plan.data.test.from_ns, plan.data.test.to_ns);
-    let bars = bars.slice(0..test_rows.end);
     let warm_up = plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0);
     let window = plan.environment.window();
     let start = train_rows.start.max(warm_up);
-    let train = segment(plan, dataset, ("train", plan.data.train), start, (start + window - 1)..train_rows.end)?;
+    let whole = dataset.provenance.span;
+    let from_ns = bars.times().first().map_or(whole.from_ns, |first| first - bars.interval_ns());
+    let has = Span { from_ns, to_ns: whole.to_ns };
+    let train = segment(plan, has, ("train", plan.data.train), start, (start + window - 1)..train_rows.end)?;
     let first = test_rows.start.max(start + window - 1);
-    let test = segment(plan, dataset, ("test", plan.data.test), start, first..test_rows.end)?;
-    let scaler = FittedScaler::fit(&plan.scaling, &plan.features, &bars, start..train_rows.end)?;
-    let market = Arc::new(pavlov_features::market(&bars, &plan.features, &scaler, vec![train, test])?);
+    let test = segment(plan, has, ("test", plan.data.test), start, first..test_rows.end)?;
+    let scaler = FittedScaler::fit(&plan.scaling, &plan.features, inputs, start..train_rows.end)?;
+    let market = Arc::new(pavlov_features::market(inputs, &plan.features, &scaler, vec![train, test])?);
     let build = |key, segment, mode| {
         let built = plan.environment.build(market.clone(), segment, mode);
         built.map_err(|source| ExperimentError::Environment { key, source })
     };
     let spans = [("train", plan.data.train, &train_rows), ("test", plan.data.test, &test_rows)];
+    let uncovered = spans.iter().filter_map(|(key, span, rows)| partly_covered(&bars, key, *span, rows));
+    let hashes = series.iter().flat_map(|series| series.hashes.clone());
     Ok(World {
         training: build("data.train and environment", train, EpisodeMode::Sampled)?,
         train_span: build("data.train", train, EpisodeMode::Whole)?,
         test_span: build("data.test", test, EpisodeMode::Whole)?,
-        notes: spans.iter().filter_map(|(key, span, rows)| partly_covered(dataset, key, *span, rows)).collect(),
+        notes: left_out.into_iter().chain(uncovered).collect(),
         scaler,
         train,
         test,
-        data_notes: vec![dataset.provenance.summary()],
-        data_hashes: BTreeMap::from([(plan.data.dataset.clone(), dataset.hash.to_string())]),
+        data_notes: [dataset.provenance.summary()].into_iter().chain(series.iter().map(|s| s.note.clone())).collect(),
+        data_hashes: hashes.chain([(plan.data.dataset.clone(), dataset.hash.to_string())]).collect(),
         market,
     })
 }
 
+/// Bars and the value of each series at each of them.
+struct Joined {
+    bars: Bars,
+    values: BTreeMap<String, Vec<f64>>,
+    /// A sentence if bars were left out.
+    left_out: Option<String>,
+}
+
+/// Puts the series on the clock of the bars, from the first bar on at which all of them are known.
+fn join(bars: &Bars, series: &[LoadedSeries]) -> Result<Joined, ExperimentError> {
+    let mut aligned = Vec::with_capacity(series.len());
+    // Without a bar there is no clock; that the spans are empty is said later.
+    let wanted = if bars.is_empty() { &[] } else { series };
+    for LoadedSeries { name, series, max_age, .. } in wanted {
+        let joined = as_of(series, bars.times(), *max_age);
+        aligned.push((name, joined.map_err(|source| ExperimentError::series(name, source))?));
+    }
+    let latest = aligned.iter().max_by_key(|(_, aligned)| aligned.first);
+    let first = latest.map_or(0, |(_, aligned)| aligned.first);
+    let left_out = latest.filter(|_| first > 0).map(|(name, _)| {
+        let from_ns = bars.times()[0] - bars.interval_ns();
+        let span = Span { from_ns, to_ns: bars.times()[first] - bars.interval_ns() };
+        format!("the {first} bars that open in {span} are left out: no value of series {name} is known there")
+    });
+    let values = aligned.iter().map(|(name, aligned)| {
+        let values = &aligned.values[first - aligned.first..];
+        ((*name).clone(), values.to_vec())
+    });
+    Ok(Joined { values: values.collect(), bars: bars.slice(first..bars.len()), left_out })
+}
+
 /// A sentence if the bars leave more than a long weekend of a span uncovered.
-fn partly_covered(dataset: &Dataset, key: &str, span: Span, rows: &Range<usize>) -> Option<String> {
+fn partly_covered(bars: &Bars, key: &str, span: Span, rows: &Range<usize>) -> Option<String> {
     const LONG_WEEKEND_NS: i64 = 4 * 86_400 * 1_000_000_000;
-    let bars = &dataset.bars;
     let has = Span { from_ns: bars.times()[rows.start] - bars.interval_ns(), to_ns: bars.times()[rows.end - 1] };
     let missing = (has.from_ns - span.from_ns).max(span.to_ns - has.to_ns);
     (missing > LONG_WEEKEND_NS).then(|| format!("data.{key} asks for {span}, but the bars cover {has} only"))
@@ -85,7 +123,7 @@ fn partly_covered(dataset: &Dataset, key: &str, span: Span, rows: &Range<usize>)
 
 fn segment(
     plan: &Plan,
-    dataset: &Dataset,
+    available: Span,
     (key, span): (&'static str, Span),
     start: usize,
     decisions: Range<usize>,
@@ -93,7 +131,6 @@ fn segment(
     const NEEDED: usize = 3;
     let bars = decisions.len();
     if bars < NEEDED {
-        let available = dataset.provenance.span;
         let dataset = plan.data.dataset.clone();
         return Err(ExperimentError::Span { key, span, dataset, bars, needed: NEEDED, available });
     }

@@ -112,6 +112,8 @@ pub trait FeatureConfig: Send + Sync {
     fn warm_up(&self) -> usize;
     /// How the TDQN paper's code scales such a column.
     fn tdqn_range(&self) -> TdqnRange;
+    /// The series that it follows in place of the bars, by name.
+    fn series(&self) -> Option<&str>;
     /// A fresh stream.
     fn stream(&self) -> Box<dyn Feature>;
 }
@@ -125,6 +127,10 @@ pub(crate) trait Indicator: Default + Serialize + DeserializeOwned + Send + Sync
     const TDQN_RANGE: TdqnRange = TdqnRange::Magnitude;
     fn check(&self) -> Vec<String>;
     fn warm_up(&self) -> usize;
+    /// The series that it follows; only the features on series have one.
+    fn series(&self) -> Option<&str> {
+        None
+    }
     fn start(&self) -> Box<dyn Feature>;
 }
 
@@ -158,6 +164,10 @@ impl<I: Indicator> FeatureConfig for I {
 
     fn tdqn_range(&self) -> TdqnRange {
         I::TDQN_RANGE
+    }
+
+    fn series(&self) -> Option<&str> {
+        Indicator::series(self)
     }
 
     fn stream(&self) -> Box<dyn Feature> {

@@ -4,6 +4,8 @@
 //! that an experiment trains on is a fold of the same streams, block by block, that live trading would call. A
 //! [`FittedScaler`] comes only from training rows, and a [`pavlov_rl_core::Market`] is built only through one.
 //!
+//! A feature on a series ([`Inputs`]) is fed its value at the close of each bar, and is a stream like the others.
+//!
 //! [`FEATURES`] lists every feature; a feature is one file and one entry.
 //!
 //! ```
@@ -29,7 +31,9 @@ mod ema;
 mod exponential;
 mod feature;
 mod high_low;
+mod inputs;
 mod macd;
+mod macro_series;
 mod moving_average;
 mod parameters;
 mod pipeline;
@@ -44,6 +48,7 @@ mod volatility;
 mod volume_change;
 
 pub use feature::{BLOCK, BarBlock, Feature, FeatureConfig};
+pub use inputs::{Followed, Inputs, series_bar};
 pub use pipeline::{FeatureTable, fold, frame, market};
 pub use registry::{FEATURES, FeatureDoc, FeatureEntry, feature};
 pub use scaler::{FittedScaler, Scaling, TdqnRange};
@@ -63,6 +68,12 @@ pub enum FeatureError {
         scaled: f32,
         /// Close time of the bar, UTC nanoseconds.
         time: i64,
+    },
+    /// A feature follows a series that is not there.
+    #[error("there is no series `{series}` beside the bars")]
+    NoSeries {
+        /// Its name.
+        series: String,
     },
     /// Bytes are not the saved state of the feature that was asked to go on from them.
     #[error("the saved state of a feature cannot be decoded: {0}")]

@@ -1,7 +1,8 @@
 use pavlov_market_data::Bars;
 use pavlov_rl_core::{Frame, Market, PriceTable, Segment};
 
-use crate::{BLOCK, BarBlock, Feature, FeatureConfig, FeatureError, FittedScaler};
+use crate::inputs::{Blocks, Followed};
+use crate::{BLOCK, Feature, FeatureConfig, FeatureError, FittedScaler, Inputs};
 
 /// Unscaled features, row-major `[T, F]`, one row a bar.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,18 +23,23 @@ impl FeatureTable {
 /// The values of up to [`BLOCK`] rows, a column an array; what is behind the last row means nothing.
 type Columns = [[f64; BLOCK]];
 
-/// Folds the features over the bars: row `t` depends on bars `0..=t` only.
+/// Folds the features over bars and series: row `t` depends on rows `0..=t` only.
 ///
 /// # Errors
-/// [`FeatureError::NotFinite`] names the column and the bar.
-pub fn fold(bars: &Bars, features: &[Box<dyn FeatureConfig>]) -> Result<FeatureTable, FeatureError> {
+/// [`FeatureError::NotFinite`] names the column and the bar; [`FeatureError::NoSeries`] a series that is not there.
+pub fn fold<'a>(
+    inputs: impl Into<Inputs<'a>>,
+    features: &[Box<dyn FeatureConfig>],
+) -> Result<FeatureTable, FeatureError> {
+    let inputs = inputs.into();
+    let bars = inputs.bars();
     let columns: Vec<String> = features.iter().flat_map(|f| f.columns()).collect();
     let mut values = Vec::with_capacity(bars.len() * columns.len());
-    in_blocks(bars, features, |block, rows| {
+    in_blocks(inputs, features, |block, rows| {
         for i in 0..rows {
             values.extend(block.iter().map(|column| column[i]));
         }
-    });
+    })?;
     if let Some(at) = values.iter().position(|value: &f64| !value.is_finite()) {
         let (row, column) = (at / columns.len(), columns[at % columns.len()].clone());
         let value = values[at];
@@ -47,16 +53,18 @@ pub fn fold(bars: &Bars, features: &[Box<dyn FeatureConfig>]) -> Result<FeatureT
 /// Rows are those of the bars; segments say which of them are warm enough to decide at.
 ///
 /// # Errors
-/// [`FeatureError::NotFinite`] names the column and the bar; [`FeatureError::Market`] if a segment lies outside.
+/// Those of [`fold`]; [`FeatureError::Market`] if a segment lies outside.
 ///
 /// # Panics
 /// If the scaler was fitted to other columns.
-pub fn market(
-    bars: &Bars,
+pub fn market<'a>(
+    inputs: impl Into<Inputs<'a>>,
     features: &[Box<dyn FeatureConfig>],
     scaler: &FittedScaler,
     segments: Vec<Segment>,
 ) -> Result<Market, FeatureError> {
+    let inputs = inputs.into();
+    let bars = inputs.bars();
     let prices = PriceTable {
         assets: 1,
         open: bars.open().to_vec(),
@@ -65,24 +73,30 @@ pub fn market(
         close: bars.close().to_vec(),
         volume: bars.volume().to_vec(),
     };
-    Ok(Market::new(frame(bars, features, scaler)?, prices, bars.times().to_vec(), segments)?)
+    Ok(Market::new(frame(inputs, features, scaler)?, prices, bars.times().to_vec(), segments)?)
 }
 
 /// The scaled features `[T, F]`, in one pass over the bars.
 ///
 /// # Errors
-/// [`FeatureError::NotFinite`] names the column and the bar.
+/// Those of [`fold`].
 ///
 /// # Panics
 /// If the scaler was fitted to other columns.
-pub fn frame(bars: &Bars, features: &[Box<dyn FeatureConfig>], scaler: &FittedScaler) -> Result<Frame, FeatureError> {
+pub fn frame<'a>(
+    inputs: impl Into<Inputs<'a>>,
+    features: &[Box<dyn FeatureConfig>],
+    scaler: &FittedScaler,
+) -> Result<Frame, FeatureError> {
+    let inputs = inputs.into();
+    let bars = inputs.bars();
     let cols = width(features);
     assert_eq!(scaler.columns(), cols, "the scaler's columns and the features'");
     let mut data: Vec<f32> = Vec::with_capacity(bars.len() * cols);
     let mut scaled = vec![[0.0_f32; BLOCK]; cols];
     let mut rows = vec![0.0_f32; BLOCK * cols];
     let mut problem = None;
-    in_blocks(bars, features, |block, len| {
+    in_blocks(inputs, features, |block, len| {
         // 0 times anything else than a finite number is NaN, and stays so in a sum.
         let mut zeros = [0.0_f32; BLOCK];
         for (col, (values, scaled)) in block.iter().zip(&mut scaled).enumerate() {
@@ -95,7 +109,7 @@ pub fn frame(bars: &Bars, features: &[Box<dyn FeatureConfig>], scaler: &FittedSc
             problem = not_finite(bars, features, data.len() / cols, rows, block);
         }
         data.extend_from_slice(rows);
-    });
+    })?;
     match problem {
         Some(problem) => Err(problem),
         None => Ok(Frame::new(cols, data)),
@@ -138,32 +152,46 @@ fn width(features: &[Box<dyn FeatureConfig>]) -> usize {
 ///
 /// A feature takes in a whole block behind one virtual call. As a block is short, the processor begins with the next
 /// feature while the chain of the one before still runs.
-fn in_blocks(bars: &Bars, features: &[Box<dyn FeatureConfig>], mut sink: impl FnMut(&Columns, usize)) {
-    let mut streams: Vec<(Box<dyn Feature>, usize)> =
-        features.iter().map(|f| (f.stream(), f.columns().len())).collect();
+fn in_blocks(
+    inputs: Inputs<'_>,
+    features: &[Box<dyn FeatureConfig>],
+    mut sink: impl FnMut(&Columns, usize),
+) -> Result<(), FeatureError> {
+    let mut followers = Vec::with_capacity(features.len());
+    for feature in features {
+        let followed = inputs.followed(&**feature)?;
+        let (stream, width) = (feature.stream(), feature.columns().len());
+        followers.push(Follower { stream, width, blocks: followed.blocks(), followed });
+    }
     let mut values = vec![[0.0; BLOCK]; width(features)];
-    let (time, rest) = bars.times().as_chunks::<BLOCK>();
-    let columns = [bars.open(), bars.high(), bars.low(), bars.close(), bars.volume()].map(|c| c.as_chunks::<BLOCK>().0);
-    for (i, time) in time.iter().enumerate() {
-        let block = BarBlock { time, values: columns.map(|column| &column[i]) };
+    let len = inputs.bars().len();
+    for i in 0..len / BLOCK {
         let mut out = &mut values[..];
-        for (stream, width) in &mut streams {
+        for Follower { stream, width, blocks, .. } in &mut followers {
             let (own, others) = out.split_at_mut(*width);
-            stream.fold(&block, own);
+            stream.fold(&blocks.get(i), own);
             out = others;
         }
         sink(&values, BLOCK);
     }
     let mut row = vec![0.0; values.len()];
-    for i in 0..rest.len() {
-        let bar = bars.bar(bars.len() - rest.len() + i);
+    for i in 0..len % BLOCK {
         let mut out = &mut row[..];
-        for (stream, width) in &mut streams {
+        for Follower { stream, width, followed, .. } in &mut followers {
             let (own, others) = out.split_at_mut(*width);
-            stream.update(&bar, own);
+            stream.update(&followed.bar(len - len % BLOCK + i), own);
             out = others;
         }
         values.iter_mut().zip(&row).for_each(|(column, value)| column[i] = *value);
     }
-    sink(&values, rest.len());
+    sink(&values, len % BLOCK);
+    Ok(())
+}
+
+/// A feature on its way through what it follows.
+struct Follower<'a> {
+    stream: Box<dyn Feature>,
+    width: usize,
+    blocks: Blocks<'a>,
+    followed: Followed<'a>,
 }

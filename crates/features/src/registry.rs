@@ -3,8 +3,8 @@ use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
 use crate::feature::{FeatureConfig, Indicator};
 use crate::{
-    atr, bollinger, calendar, close_position, ema, high_low, macd, moving_average, raw, returns, rsi, sharpe,
-    volatility, volume_change,
+    atr, bollinger, calendar, close_position, ema, high_low, macd, macro_series, moving_average, raw, returns, rsi,
+    sharpe, volatility, volume_change,
 };
 
 /// Every feature, in the order of the documentation.
@@ -22,6 +22,7 @@ pub const FEATURES: &[FeatureEntry] = &[
     entry::<bollinger::Bollinger>(),
     entry::<volatility::Volatility>(),
     entry::<sharpe::Sharpe>(),
+    entry::<macro_series::MacroSeries>(),
     entry::<calendar::TimeOfDay>(),
     entry::<calendar::Weekday>(),
 ];

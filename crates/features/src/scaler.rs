@@ -1,10 +1,9 @@
 use std::ops::Range;
 
-use pavlov_market_data::Bars;
 use serde::{Deserialize, Serialize};
 
 use crate::parameters::rounding_noise;
-use crate::{BLOCK, FeatureConfig, FeatureError, fold};
+use crate::{BLOCK, FeatureConfig, FeatureError, Inputs, fold};
 
 /// How columns are scaled. A column that is constant over the training rows is only shifted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -64,21 +63,23 @@ pub struct FittedScaler {
 }
 
 impl FittedScaler {
-    /// Fits on the rows `training`; bars behind them are not looked at.
+    /// Fits on the rows `training`; bars and values behind them are not looked at.
     ///
     /// # Errors
-    /// [`FeatureError::NotFinite`] names the column and the bar.
+    /// Those of [`fold`].
     ///
     /// # Panics
     /// If `training` is empty or outside the bars, or the scaling is not valid for the features.
-    pub fn fit(
+    pub fn fit<'a>(
         scaling: &Scaling,
         features: &[Box<dyn FeatureConfig>],
-        bars: &Bars,
+        inputs: impl Into<Inputs<'a>>,
         training: Range<usize>,
     ) -> Result<Self, FeatureError> {
+        let inputs = inputs.into();
+        let bars = inputs.bars();
         assert!(!training.is_empty() && training.end <= bars.len(), "training rows {training:?}");
-        let table = fold(&bars.slice(0..training.end), features)?;
+        let table = fold(inputs.up_to(&bars.slice(0..training.end)), features)?;
         let cols = table.columns.len();
         assert_eq!(scaling.validate(cols), Vec::<String>::new());
         let ranges = features.iter().flat_map(|f| std::iter::repeat_n(f.tdqn_range(), f.columns().len()));
@@ -162,7 +163,7 @@ fn factor(spread: f64, level: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use pavlov_market_data::{Bar, BarColumns, BarPolicy};
+    use pavlov_market_data::{Bar, BarColumns, BarPolicy, Bars};
 
     use super::*;
     use crate::feature;

@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::{bars, column, every_feature, walk};
-use pavlov_features::{Feature, FeatureConfig, FeatureTable, FittedScaler, Scaling, fold, market};
+use common::{bars, column, every_feature, series, walk};
+use pavlov_features::{
+    Feature, FeatureConfig, FeatureError, FeatureTable, FittedScaler, Inputs, Scaling, fold, market,
+};
 use pavlov_market_data::Bars;
 use pavlov_rl_core::{RngTree, Segment, below};
 use pavlov_testkit::scale::seeds;
@@ -15,9 +17,18 @@ fn bits(table: &FeatureTable) -> Vec<u64> {
     table.values.iter().map(|value| value.to_bits()).collect()
 }
 
+/// The features of bars, with series beside them.
+fn folded(bars: &Bars, features: &[Box<dyn FeatureConfig>]) -> Result<FeatureTable, FeatureError> {
+    fold(Inputs::new(bars, &series(bars)), features)
+}
+
+fn fitted(scaling: &Scaling, features: &[Box<dyn FeatureConfig>], bars: &Bars, rows: usize) -> FittedScaler {
+    FittedScaler::fit(scaling, features, Inputs::new(bars, &series(bars)), 0..rows).unwrap()
+}
+
 fn frame_bits(bars: &Bars, features: &[Box<dyn FeatureConfig>], scaler: &FittedScaler) -> Vec<u32> {
     let all = Segment { start: 0, first: 0, end: bars.len() as u32 };
-    let frame = market(bars, features, scaler, vec![all]).unwrap().frame;
+    let frame = market(Inputs::new(bars, &series(bars)), features, scaler, vec![all]).unwrap().frame;
     (0..frame.rows()).flat_map(|t| frame.row(t)).map(|value| value.to_bits()).collect()
 }
 
@@ -35,21 +46,21 @@ fn nothing_after_a_bar_changes_its_features_or_a_scaler_fitted_before() {
         let cut = 1 + below(&mut RngTree::new(seed).stream("cut", 0), LEN as u32 - 1) as usize;
         let changed = rows.iter().enumerate().map(|(t, row)| row.map(|x| if t < cut { x } else { 1e3 * x + 7.0 }));
         let (full, short, changed) = (bars(rows.clone()), bars(rows[..cut].to_vec()), bars(changed));
-        let expected = bits(&fold(&short, &features).unwrap());
+        let expected = bits(&folded(&short, &features).unwrap());
         for other in [&full, &changed] {
-            let got = bits(&fold(other, &features).unwrap());
+            let got = bits(&folded(other, &features).unwrap());
             assert!(
                 got[..cut * width] == expected,
                 "PROMISE=R8 SEED={seed}: a feature before {cut} saw the bars behind"
             );
         }
         let scaling = scalings.next().expect("a cycle");
-        let fitted = FittedScaler::fit(&scaling, &features, &short, 0..cut).unwrap();
+        let expected = fitted(&scaling, &features, &short, cut);
         for other in [&full, &changed] {
-            let again = FittedScaler::fit(&scaling, &features, other, 0..cut).unwrap();
-            assert_eq!(again, fitted, "PROMISE=R8 SEED={seed}: {scaling:?} saw the bars behind {cut}");
+            let again = fitted(&scaling, &features, other, cut);
+            assert_eq!(again, expected, "PROMISE=R8 SEED={seed}: {scaling:?} saw the bars behind {cut}");
         }
-        let (got, expected) = (frame_bits(&full, &features, &fitted), frame_bits(&short, &features, &fitted));
+        let [got, expected] = [&full, &short].map(|bars| frame_bits(bars, &features, &expected));
         assert!(got[..cut * width] == expected, "PROMISE=R8 SEED={seed}: a frame before {cut} saw the bars behind");
     }
 }
@@ -66,7 +77,7 @@ fn where_the_data_begin_does_not_matter_after_the_warm_up() {
         let features = [feature];
         for seed in seeds(50, 2_000) {
             let rows = walk(5 * warm_up + 100, seed);
-            let full = fold(&bars(rows.clone()), &features).unwrap();
+            let full = folded(&bars(rows.clone()), &features).unwrap();
             let width = full.columns.len();
             for start in [
                 1,
@@ -75,7 +86,7 @@ fn where_the_data_begin_does_not_matter_after_the_warm_up() {
                 4 * warm_up + below(&mut RngTree::new(seed).stream("start", 0), 99) as usize,
             ] {
                 // Stamps count from the first bar; take the later bars with their own.
-                let late = fold(&bars(rows.clone()).slice(start..rows.len()), &features).unwrap();
+                let late = folded(&bars(rows.clone()).slice(start..rows.len()), &features).unwrap();
                 for col in 0..width {
                     let (full, late) = (&column(&full, col)[start + warm_up..], &column(&late, col)[warm_up..]);
                     let size = full.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
@@ -131,11 +142,13 @@ fn values_are_finite_and_in_their_range_whatever_the_prices_are() {
     for seed in seeds(50, 5_000) {
         for (what, rows) in hard_series(seed) {
             let bars = bars(rows);
-            let table = fold(&bars, &features).unwrap_or_else(|e| panic!("PROMISE=R14 SEED={seed} {what}: {e}"));
+            let series = series(&bars);
+            let inputs = Inputs::new(&bars, &series);
+            let table = fold(inputs, &features).unwrap_or_else(|e| panic!("PROMISE=R14 SEED={seed} {what}: {e}"));
             for scaling in [Scaling::None, Scaling::Standard, Scaling::MinMax, Scaling::Robust, Scaling::Tdqn] {
-                let scaled = FittedScaler::fit(&scaling, &features, &bars, 0..bars.len()).and_then(|scaler| {
+                let scaled = FittedScaler::fit(&scaling, &features, inputs, 0..bars.len()).and_then(|scaler| {
                     let all = Segment { start: 0, first: 0, end: bars.len() as u32 };
-                    market(&bars, &features, &scaler, vec![all])
+                    market(inputs, &features, &scaler, vec![all])
                 });
                 assert!(scaled.is_ok(), "PROMISE=R14 SEED={seed} {what} {scaling:?}: {scaled:?}");
             }
@@ -162,13 +175,15 @@ fn streamed(feature: &dyn FeatureConfig, bars: &Bars, cut: usize) -> Vec<u64> {
     let mut stream: Box<dyn Feature> = feature.stream();
     let mut row = vec![0.0; feature.columns().len()];
     let mut values = Vec::new();
+    let series = series(bars);
+    let followed = Inputs::new(bars, &series).followed(feature).unwrap();
     for t in 0..bars.len() {
         if t == cut {
             let saved = stream.save();
             stream = feature.stream();
             stream.restore(&saved).unwrap();
         }
-        stream.update(&bars.bar(t), &mut row);
+        stream.update(&followed.bar(t), &mut row);
         values.extend(row.iter().map(|value| value.to_bits()));
     }
     values
@@ -183,7 +198,7 @@ fn a_stream_gives_the_bits_of_the_fold_also_when_it_was_saved_in_between() {
             let cut = below(&mut RngTree::new(seed).stream("cut", i as u64), len as u32) as usize;
             let got = streamed(&*feature, &bars, cut);
             let name = feature.columns().join(", ");
-            let expected = bits(&fold(&bars, std::slice::from_ref(&feature)).unwrap());
+            let expected = bits(&folded(&bars, std::slice::from_ref(&feature)).unwrap());
             assert!(got == expected, "SEED={seed}: {name}, saved before bar {cut}");
         }
     }
@@ -209,4 +224,16 @@ fn bytes_that_are_no_state_are_refused_and_change_nothing() {
             assert_eq!(got, expected, "{}", feature.name());
         }
     }
+}
+
+#[test]
+fn a_feature_on_a_series_sees_its_values_and_a_missing_series_is_named() {
+    let bars = bars(walk(70, 3));
+    let feature = common::one("macro", "series = 'vix'\ntransform = 'level'");
+    let features = [common::one("returns", ""), feature];
+    let table = folded(&bars, &features).unwrap();
+    assert_eq!(table.columns, ["returns", "macro(series=vix,transform=level)"]);
+    assert_eq!(column(&table, 1), bars.volume());
+    let error = fold(&bars, &features).unwrap_err();
+    assert_eq!(error.to_string(), "there is no series `vix` beside the bars");
 }

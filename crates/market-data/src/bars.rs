@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::BarFault;
 use crate::rules::{self, BarPolicy, Kept};
-use crate::{MarketDataError, Place};
+use crate::{MarketDataError, Place, Series};
 
 #[cfg(target_endian = "big")]
 compile_error!("content hashes are taken over columns as they lie in memory, which must be little-endian");
@@ -283,6 +283,14 @@ impl Bars {
         let first_from = |ns: i64| self.times().partition_point(|time| time.saturating_sub(shift_ns) < ns);
         let start = first_from(from_ns);
         start..first_from(to_ns).max(start)
+    }
+
+    /// The closes, each known from the close of its bar on; without copying.
+    pub fn closes(&self) -> Series {
+        let (times, closes) = (self.times.clone(), self.prices[3].clone());
+        let place = |row| Place::Row { of: self.symbol().to_owned(), row };
+        let closes = Series::from_arrays(self.symbol(), self.interval_ns, times, closes, &place);
+        closes.expect("bars are finite and their stamps rise")
     }
 
     /// The distances between neighbouring stamps that are longer than one interval.

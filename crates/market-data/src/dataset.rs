@@ -11,9 +11,10 @@ use crate::cache::{self, Columns};
 use crate::csv_file::{self, CsvLayout, Read, Source};
 use crate::network::Network;
 use crate::provider::{Provider, Request};
+use crate::resample::resample;
 use crate::{
-    Adjustment, Bars, Cleaning, Kind, Manifest, MarketDataError, Place, Provenance, ReadAs, Series, SourceKind, Span,
-    Stamp, fetch,
+    Adjustment, Bars, Cleaning, Kind, Manifest, MarketDataError, Place, Provenance, ReadAs, Resampling, Series,
+    SourceKind, Span, Stamp, fetch,
 };
 
 /// Where datasets may lie.
@@ -141,6 +142,9 @@ pub(crate) trait Content: Columns {
 
     /// Refuses prices that are adjusted in part, unless the manifest allows it by name.
     fn check_adjustment(&self, manifest: &Manifest, origin: &Origin) -> Result<(), MarketDataError>;
+
+    /// The coarser bars that the manifest asks for, if it does.
+    fn resampled(self, manifest: &Manifest) -> Result<(Self, Option<Resampling>), MarketDataError>;
 }
 
 impl Content for Bars {
@@ -185,6 +189,15 @@ impl Content for Bars {
             _ => Ok(()),
         }
     }
+
+    fn resampled(self, manifest: &Manifest) -> Result<(Bars, Option<Resampling>), MarketDataError> {
+        let Some(plan) = manifest.recipe().resampling() else { return Ok((self, None)) };
+        let until = Bars::times(&self).last().copied().unwrap_or(i64::MIN);
+        let (coarse, report) = resample(&self, &plan, until)?;
+        let place = |row| Place::Row { of: format!("{}, resampled", self.symbol()), row };
+        let (coarse, _) = coarse.checked(manifest.recipe().policy(), &place)?;
+        Ok((coarse, Some(report)))
+    }
 }
 
 impl Content for Series {
@@ -210,6 +223,10 @@ impl Content for Series {
 
     fn check_adjustment(&self, _: &Manifest, _: &Origin) -> Result<(), MarketDataError> {
         Ok(())
+    }
+
+    fn resampled(self, _: &Manifest) -> Result<(Series, Option<Resampling>), MarketDataError> {
+        Ok((self, None))
     }
 }
 
@@ -330,18 +347,16 @@ pub(crate) fn from_csv<T: Content>(
     path: &Path,
     bytes: &[u8],
 ) -> Result<Found<T>, MarketDataError> {
-    let Some(layout) = &manifest.recipe().file else {
-        let (dataset, tried) = (manifest.name().to_owned(), vec!["its manifest has no [file]".to_owned()]);
-        return Err(MarketDataError::Unavailable {
-            dataset,
-            tried,
-            cure: "load it, there is nothing to import".to_owned(),
-        });
-    };
+    let Some(layout) = &manifest.recipe().file else { return Err(no_file(manifest)) };
     let read = T::read(Source { path, bytes }, layout, manifest)?;
     let origin = Origin::File(path.to_owned());
     let found = accept(manifest, read.content, read.cleaning, layout.stamp, origin)?;
     Ok(Found { read_as: Some(read.read_as), ..found })
+}
+
+pub(crate) fn no_file(manifest: &Manifest) -> MarketDataError {
+    let (dataset, tried) = (manifest.name().to_owned(), vec!["its manifest has no [file]".to_owned()]);
+    MarketDataError::Unavailable { dataset, tried, cure: "load it, there is nothing to import".to_owned() }
 }
 
 fn from_provider(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<Bars>>, MarketDataError> {
@@ -365,7 +380,7 @@ pub(crate) fn provided(
     span: Span,
     network: Option<&Network>,
 ) -> Result<(Bars, Cleaning), MarketDataError> {
-    let (symbol, interval_ns) = (manifest.symbol(), manifest.interval_ns());
+    let (symbol, interval_ns) = (manifest.symbol(), manifest.recipe().interval_ns());
     let request = Request { symbol, interval_ns, adjustment: manifest.adjustment(), span };
     let fetched = provider.fetch(&request, network)?;
     let extras = fetched.extras.map(|extras| [extras.vwap, extras.trades].map(Float64Array::from));
@@ -390,6 +405,12 @@ pub(crate) fn accept<T: Content>(
         return Err(MarketDataError::Empty { dataset, origin: origin.to_string(), rows: cleaning.outside_span });
     }
     content.check_adjustment(manifest, &origin)?;
+    let (content, resampled) = content.resampled(manifest)?;
+    let cleaning = Cleaning { resampled, ..cleaning };
+    if content.times().is_empty() {
+        let rows = cleaning.rows_read;
+        return Err(MarketDataError::NothingWhole { dataset, origin: origin.to_string(), rows });
+    }
     let hash = content.content_hash();
     if let Some(expected) = manifest.expected_hash().filter(|expected| *expected != hash) {
         return Err(MarketDataError::WrongContent { dataset, origin: origin.to_string(), expected, got: hash });

@@ -83,6 +83,47 @@ pub enum MarketDataError {
         /// The broken rule.
         fault: BarFault,
     },
+    /// The last value before a time is older than it may be.
+    #[error(
+        "{series}: at {} the last value is from {}, {age} old, and may be carried {max_age} at most; \
+         give a series without this hole, or set max_age to {age} or more",
+        write_time(*time), write_time(*known)
+    )]
+    Stale {
+        /// The series.
+        series: String,
+        /// The time, UTC ns.
+        time: i64,
+        /// When the value became known, UTC ns.
+        known: i64,
+        /// How old it is, like a bar size.
+        age: String,
+        /// How old it may be.
+        max_age: String,
+    },
+    /// No value of a series is known, and fresh enough, at any time of a clock.
+    #[error("{series} has no value that could be used: {}; give a series of the same years", describe(*first, *last, *clock))]
+    NoneKnown {
+        /// The series.
+        series: String,
+        /// When its first value is known, UTC ns.
+        first: Option<i64>,
+        /// When its last value is known.
+        last: Option<i64>,
+        /// First and last time of the clock.
+        clock: Option<(i64, i64)>,
+    },
+    /// Symbols of one market have bars of several sizes.
+    #[error(
+        "{} has bars of {} ns and {} of {} ns; a market-wide series needs bars of one size",
+        symbols[0], ns[0], symbols[1], ns[1]
+    )]
+    MixedIntervals {
+        /// Two of the symbols.
+        symbols: [String; 2],
+        /// The sizes of their bars, ns.
+        ns: [i64; 2],
+    },
     /// The close is adjusted for dividends and the other prices are not.
     #[error(
         "dataset {dataset}: in {origin} the close lies below the low in {rows} of {of} bars, first in that closing at \
@@ -101,6 +142,34 @@ pub enum MarketDataError {
         of: usize,
         /// Close stamp of the first of them, UTC ns.
         first: i64,
+    },
+    /// A bar lies across the border of the coarser bar that it should become a part of.
+    #[error(
+        "{symbol}: the bar that opens {} and closes {} lies across {}, where a coarser bar begins or ends; \
+         set resample.zone or resample.session so that the source's bars fit into it",
+        write_time(*open),
+        write_time(*close),
+        write_time(*border)
+    )]
+    Straddles {
+        /// The symbol.
+        symbol: String,
+        /// Its opening, UTC ns.
+        open: i64,
+        /// Its close, UTC ns.
+        close: i64,
+        /// The border, UTC ns.
+        border: i64,
+    },
+    /// No coarser bar was finished.
+    #[error("{dataset}: the {rows} rows of {origin} make no whole coarser bar; see resample.to and resample.session")]
+    NothingWhole {
+        /// The dataset.
+        dataset: String,
+        /// File or provider.
+        origin: String,
+        /// Rows read.
+        rows: usize,
     },
     /// A series is asked for bars, or the other way round.
     #[error("dataset {dataset} holds {kind}, see its manifest's kind; name another dataset")]
@@ -350,6 +419,13 @@ impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "provider {}, {}, {}: {}", self.provider, self.symbol, self.span, self.url)
     }
+}
+
+fn describe(first: Option<i64>, last: Option<i64>, clock: Option<(i64, i64)>) -> String {
+    let span = |from, to| format!("from {} to {}", write_time(from), write_time(to));
+    let series = first.zip(last).map_or_else(|| "it is empty".into(), |(a, b)| format!("it is known {}", span(a, b)));
+    let clock = clock.map_or_else(|| "is empty".into(), |(a, b)| format!("runs {}", span(a, b)));
+    format!("{series}, and the clock {clock}")
 }
 
 /// Where a bar stands.

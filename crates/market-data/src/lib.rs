@@ -10,7 +10,8 @@
 //! [`Bars::opening_between`].
 //!
 //! A value that comes alone, such as a rate or an index of closes, is a [`Series`]: the same manifest with
-//! `kind = "series"`, loaded by [`load_series`].
+//! `kind = "series"`, loaded by [`load_series`]. [`as_of`] puts a series, or the closes of other bars, on the clock of
+//! bars; [`MarketWide`] makes one series of many symbols.
 //!
 //! ```
 //! use std::{path::Path, sync::Arc};
@@ -43,8 +44,10 @@
 //! # Ok::<(), pavlov_market_data::MarketDataError>(())
 //! ```
 
+mod align;
 mod bars;
 mod cache;
+mod check;
 mod csv_file;
 mod dataset;
 mod error;
@@ -53,17 +56,22 @@ mod http;
 mod import;
 mod inventory;
 mod manifest;
+mod market_wide;
 mod network;
 mod provenance;
 mod provider;
 mod providers;
+mod quality;
 mod recipe;
+mod resample;
 mod rules;
 mod series;
 mod time;
 
+pub use align::{Aligned, MaxAge, as_of};
 pub use bars::{Bar, BarColumns, Bars, Extras, Gaps};
 pub use cache::{ScannedColumns, scan};
+pub use check::{Check, check};
 pub use csv_file::{ReadAs, Stamp};
 pub use dataset::{Dataset, Origin, SeriesDataset, Sources, load_dataset, load_series};
 pub use error::{Asked, BarFault, MarketDataError, Place};
@@ -72,9 +80,12 @@ pub use http::HttpFault;
 pub use import::{ImportSummary, import, manifest_for};
 pub use inventory::{DatasetStatus, VerifyResult, list, manifests, verify};
 pub use manifest::{Manifest, SourceKind, manifest_text};
+pub use market_wide::MarketWide;
 pub use network::{Clock, Limits, Network, Secret, SystemClock};
 pub use provenance::{Adjustment, Cleaning, Kind, Provenance};
 pub use provider::{Fetched, PROVIDERS, Provider, ProviderEntry, Request};
+pub use quality::{Applied, Example, Finding, FindingKind, JUMP_SIGMAS, Moments, Quality, VOLUME_SIGMAS};
+pub use resample::Resampling;
 pub use rules::{BarPolicy, OnFault};
 pub use series::Series;
 pub use time::Span;

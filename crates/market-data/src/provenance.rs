@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::time::write_time;
-use crate::{Gaps, Manifest, Span, Stamp};
+use crate::{Gaps, Manifest, Resampling, Span, Stamp};
 
 /// What reading a source changed or let pass; all counts are rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct Cleaning {
     /// Rows left out because their bar was not over when they were fetched.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unfinished_dropped: usize,
+    /// How the rows became coarser bars, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resampled: Option<Resampling>,
 }
 
 fn is_zero(n: &usize) -> bool {
@@ -54,6 +57,7 @@ impl Cleaning {
             non_positive_kept: self.non_positive_kept + other.non_positive_kept,
             empty_rows: self.empty_rows + other.empty_rows,
             unfinished_dropped: self.unfinished_dropped + other.unfinished_dropped,
+            resampled: self.resampled,
         }
     }
 }
@@ -155,8 +159,10 @@ impl Provenance {
             inconsistent_kept,
             non_positive_kept,
             empty_rows,
+            resampled,
             ..
         } = self.cleaning;
+        let Resampling { outside_session, unfinished, bars_with_gaps, .. } = resampled.unwrap_or_default();
         let counts = [
             (empty_rows, "without a value"),
             (misplaced, "misplaced"),
@@ -165,6 +171,9 @@ impl Provenance {
             (unfinished_dropped, "not finished"),
             (inconsistent_kept, "inconsistent, kept"),
             (non_positive_kept, "not positive, kept"),
+            (outside_session, "outside the session"),
+            (unfinished, "behind the last whole bar"),
+            (bars_with_gaps, "bars with gaps"),
             (self.gaps.missing_bars as usize, "missing"),
         ];
         let noted: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();

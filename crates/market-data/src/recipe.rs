@@ -5,6 +5,7 @@ use pavlov_store::Hash;
 use serde::Serialize;
 
 use crate::csv_file::CsvLayout;
+use crate::resample::{Plan, Resample};
 use crate::time::Interval;
 use crate::{Adjustment, BarPolicy, Kind, Span};
 
@@ -19,6 +20,8 @@ pub(crate) struct Recipe {
     pub(crate) provider: Option<toml::Table>,
     #[serde(skip_serializing_if = "Kind::is_bars")]
     pub(crate) kind: Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) resample: Option<Resample>,
 }
 
 impl Recipe {
@@ -26,8 +29,23 @@ impl Recipe {
         &self.symbol
     }
 
+    /// The size of the source's bars.
     pub(crate) fn interval_ns(&self) -> i64 {
         self.interval.ns()
+    }
+
+    /// The size of the bars that come out.
+    pub(crate) fn final_interval(&self) -> Interval {
+        self.resample.as_ref().map_or(self.interval, |resample| resample.to)
+    }
+
+    /// How the source's bars become those that come out, if they are not the same.
+    pub(crate) fn resampling(&self) -> Option<Plan> {
+        let plan = |resample: &Resample| {
+            let zone = resample.zone.as_ref().map_or_else(|| self.zone(), |zone| zone.rules.clone());
+            Plan { to_ns: resample.to.ns(), zone, session: resample.session }
+        };
+        self.resample.as_ref().map(plan)
     }
 
     pub(crate) fn policy(&self) -> &BarPolicy {
@@ -35,7 +53,7 @@ impl Recipe {
     }
 
     /// The zone on whose calendar days are counted.
-    fn zone(&self) -> TimeZone {
+    pub(crate) fn zone(&self) -> TimeZone {
         let zone = self.file.as_ref().and_then(|file| file.zone.as_ref());
         zone.map_or(TimeZone::UTC, |zone| zone.rules.clone())
     }

@@ -94,7 +94,8 @@ fn examine(
     Some(fault)
 }
 
-fn inconsistency(bar: &Bar) -> Option<(&'static str, BarFault)> {
+/// The first price that is beyond another one that bounds it, or a negative volume.
+pub(crate) fn inconsistency(bar: &Bar) -> Option<(&'static str, BarFault)> {
     let Bar { open, high, low, close, volume, .. } = *bar;
     let beyond = |got, side, other, bound| BarFault::Beyond { got, side, other, bound };
     if let Some((other, bound)) = [("open", open), ("close", close), ("low", low)].into_iter().find(|(_, p)| high < *p)

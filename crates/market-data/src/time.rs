@@ -77,7 +77,7 @@ pub(crate) enum Interval {
     Irregular,
 }
 
-const DAY: i64 = 86_400 * SECOND;
+pub(crate) const DAY: i64 = 86_400 * SECOND;
 const UNITS: [(&str, i64); 5] = [("w", 7 * DAY), ("d", DAY), ("h", 3_600 * SECOND), ("m", 60 * SECOND), ("s", SECOND)];
 
 impl TryFrom<String> for Interval {

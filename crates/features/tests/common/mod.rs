@@ -1,5 +1,7 @@
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
+
 use pavlov_features::{FEATURES, FeatureConfig, FeatureTable, feature};
 use pavlov_market_data::{Bar, BarColumns, BarPolicy, Bars, OnFault};
 use pavlov_rl_core::{RngTree, normal, uniform_f64};
@@ -10,6 +12,11 @@ pub const MINUTE_NS: i64 = 60_000_000_000;
 pub fn every_feature() -> Vec<Box<dyn FeatureConfig>> {
     let texts = FEATURES.iter().flat_map(|entry| [""].iter().chain(entry.doc.examples).map(move |text| (entry, text)));
     texts.map(|(entry, text)| entry.parse_text(text).unwrap_or_else(|e| panic!("{} {text}: {e}", entry.name))).collect()
+}
+
+/// The series that the features of [`every_feature`] ask for: what stands in the bars at the same time.
+pub fn series(bars: &Bars) -> BTreeMap<String, Vec<f64>> {
+    BTreeMap::from([("market".to_owned(), bars.open().to_vec()), ("vix".to_owned(), bars.volume().to_vec())])
 }
 
 /// One feature by name and parameters.

@@ -21,8 +21,9 @@ use crate::recipe::Recipe;
 use crate::series::Series;
 use crate::{Adjustment, Bar, BarColumns, Bars, MarketDataError, Place};
 use columns::{BAR_ROLES, Role, SERIES_ROLES};
-pub(crate) use layout::CsvLayout;
 pub use layout::Stamp;
+pub(crate) use layout::{CsvLayout, Zone};
+pub(crate) use order::{Misplaced, Order, Repeats};
 pub use read_as::ReadAs;
 use table::{Row, Table};
 
@@ -83,7 +84,6 @@ pub(crate) fn read_bars(
     let mut read_as = ReadAs::default();
     let table = Table::open(source, layout, &BAR_ROLES, &mut read_as)?;
     check_adjustment(&source, &table, layout, adjustment)?;
-    let to_bar = |time, [open, high, low, close, volume]: [f64; 5]| Bar { time, open, high, low, close, volume };
     let (rows, mut cleaning) = tidy_rows(&table, &source, layout, recipe, to_bar, &mut read_as)?;
     let mut columns = BarColumns::default();
     rows.rows.into_iter().for_each(|bar| columns.push(bar));
@@ -93,6 +93,38 @@ pub(crate) fn read_bars(
     cleaning.inconsistent_kept = kept.inconsistent;
     cleaning.non_positive_kept = kept.non_positive;
     Ok(Read { content, cleaning, read_as })
+}
+
+fn to_bar(time: i64, [open, high, low, close, volume]: [f64; 5]) -> Bar {
+    Bar { time, open, high, low, close, volume }
+}
+
+/// A value of a series in the place of every price.
+pub(crate) fn as_bar(time: i64, value: f64) -> Bar {
+    Bar { time, open: value, high: value, low: value, close: value, volume: 0.0 }
+}
+
+/// The rows of a file as they stand in it, close-stamped, before any of them is judged.
+pub(crate) fn bar_rows(
+    source: Source<'_>,
+    layout: &CsvLayout,
+    recipe: &Recipe,
+    adjustment: Adjustment,
+) -> Result<Rows<Bar>, MarketDataError> {
+    let mut read_as = ReadAs::default();
+    let table = Table::open(source, layout, &BAR_ROLES, &mut read_as)?;
+    check_adjustment(&source, &table, layout, adjustment)?;
+    Ok(file_rows(&table, layout, recipe, to_bar)?.0)
+}
+
+/// The rows of a series as [`bar_rows`], each with its value in the place of every price.
+pub(crate) fn series_rows(
+    source: Source<'_>,
+    layout: &CsvLayout,
+    recipe: &Recipe,
+) -> Result<Rows<Bar>, MarketDataError> {
+    let table = Table::open(source, layout, &SERIES_ROLES, &mut ReadAs::default())?;
+    Ok(file_rows(&table, layout, recipe, |time, [value]: [f64; 1]| as_bar(time, value))?.0)
 }
 
 /// Reads, orders, cuts to the span and validates a series.
@@ -120,12 +152,7 @@ fn tidy_rows<const N: usize, R: Stamped>(
     to_row: impl Fn(i64, [f64; N]) -> R,
     read_as: &mut ReadAs,
 ) -> Result<(Rows<R>, Cleaning), MarketDataError> {
-    let mut rows = Rows { rows: Vec::new(), lines: Vec::new() };
-    let close = |stamp| if layout.stamp == Stamp::Open { recipe.close_of(stamp) } else { stamp };
-    let empty_rows = table.each_row(|Row { line, stamp, values }| {
-        rows.rows.push(to_row(close(stamp), values));
-        rows.lines.push(line);
-    })?;
+    let (rows, empty_rows) = file_rows(table, layout, recipe, to_row)?;
     let end = if layout.stamp == Stamp::Open { "opening" } else { "close" };
     read_as.note(format!("stamped at the {end}"), true);
     let mut cleaning = Cleaning { rows_read: rows.rows.len() + empty_rows, empty_rows, ..Cleaning::default() };
@@ -140,6 +167,22 @@ fn tidy_rows<const N: usize, R: Stamped>(
         }
     }
     Ok((inside, cleaning))
+}
+
+/// The rows of a table, close-stamped, as they stand in it, and how many have no value.
+fn file_rows<const N: usize, R>(
+    table: &Table<'_>,
+    layout: &CsvLayout,
+    recipe: &Recipe,
+    to_row: impl Fn(i64, [f64; N]) -> R,
+) -> Result<(Rows<R>, usize), MarketDataError> {
+    let mut rows = Rows { rows: Vec::new(), lines: Vec::new() };
+    let close = |stamp| if layout.stamp == Stamp::Open { recipe.close_of(stamp) } else { stamp };
+    let empty_rows = table.each_row(|Row { line, stamp, values }| {
+        rows.rows.push(to_row(close(stamp), values));
+        rows.lines.push(line);
+    })?;
+    Ok((rows, empty_rows))
 }
 
 /// Refuses to read an adjusted close beside other prices, or unadjusted prices as adjusted ones.

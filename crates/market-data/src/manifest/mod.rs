@@ -62,6 +62,7 @@ impl Manifest {
         }
         raw.choose(asked).map_err(|(at, message)| fault(at, message))?;
         raw.check_kind().map_err(|(at, message)| fault(at, message))?;
+        raw.check_resample().map_err(|(at, message)| fault(at, message))?;
         let provider = match &raw.provider {
             Some(table) => Some(raw.check_provider(table).map_err(|message| fault(table.span().start, message))?),
             None => None,
@@ -73,6 +74,7 @@ impl Manifest {
         if let (Some((name, provider)), Some(table)) = (&provider, &raw.provider) {
             let checked = provider.check(raw.interval_ns(), raw.adjustment);
             checked.map_err(|message| fault(table.span().start, format!("provider {name}: {message}")))?;
+            raw.check_remote(provider.as_ref()).map_err(|(at, message)| fault(at, message))?;
         }
         let sources = raw.order().map_err(|(at, message)| fault(at, message))?;
         Ok(raw.into_manifest(path, sources, provider))
@@ -131,9 +133,9 @@ impl Manifest {
         self.recipe.symbol()
     }
 
-    /// The size of a bar, or the step of a series, ns; 0 if it has no fixed one.
+    /// The size of a bar after any resampling, or the step of a series, ns; 0 if it has no fixed one.
     pub fn interval_ns(&self) -> i64 {
-        self.recipe.interval_ns()
+        self.recipe.final_interval().ns()
     }
 
     /// The adjustment of prices.

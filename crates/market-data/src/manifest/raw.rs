@@ -12,7 +12,8 @@ use super::{Manifest, SourceKind, suggestion};
 use crate::csv_file::{CsvLayout, Stamp};
 use crate::provider::{PROVIDERS, Provider};
 use crate::recipe::Recipe;
-use crate::time::Interval;
+use crate::resample::Resample;
+use crate::time::{DAY, Interval};
 use crate::{Adjustment, BarPolicy, Kind, Span};
 
 const MAX_PROVIDED_BARS: i64 = 50_000_000;
@@ -39,6 +40,7 @@ pub(super) struct Raw {
     bars: BarPolicy,
     file: Option<CsvLayout>,
     pub(super) provider: Option<Spanned<toml::Table>>,
+    resample: Option<Spanned<Resample>>,
 }
 
 /// A name that can be a folder's.
@@ -131,6 +133,39 @@ impl Raw {
         }
     }
 
+    /// Whether the source's bars can become those that the manifest asks for.
+    pub(super) fn check_resample(&self) -> Result<(), (usize, String)> {
+        let Some(resample) = &self.resample else { return Ok(()) };
+        let Resample { to, zone, session } = resample.get_ref();
+        let (from_ns, to_ns) = (self.interval.get_ref().ns(), to.ns());
+        let has_zone = zone.is_some() || self.file.as_ref().is_some_and(|file| file.zone.is_some());
+        let problem = if self.kind == Kind::Series {
+            "only bars are resampled, and this is a series".to_owned()
+        } else if to_ns <= 0 || DAY % to_ns != 0 {
+            "resample.to must divide a day, like 5m, 1h or 1d".to_owned()
+        } else if to_ns <= from_ns || to_ns % from_ns != 0 {
+            let [from, to] = [*self.interval.get_ref(), *to].map(String::from);
+            format!("resample.to = {to:?} is no multiple of the source's interval = {from:?}")
+        } else if session.is_some() && !has_zone {
+            "a session needs the zone of its times: resample.zone, such as \"America/New_York\"".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err((resample.span().start, problem))
+    }
+
+    /// Whether bars that come piece by piece can be kept as they come.
+    pub(super) fn check_remote(&self, provider: &dyn Provider) -> Result<(), (usize, String)> {
+        match &self.resample {
+            Some(resample) if provider.is_remote() => {
+                let message =
+                    "a provider on the network gives bars of many sizes: set interval, and leave resample out";
+                Err((resample.span().start, message.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The registry's entry for the provider, once the manifest has what any provider needs.
     pub(super) fn check_provider(&self, table: &Spanned<toml::Table>) -> Result<&'static crate::ProviderEntry, String> {
         let known = || PROVIDERS.iter().map(|entry| entry.name).collect::<Vec<_>>();
@@ -194,6 +229,7 @@ impl Raw {
                 file: self.file,
                 provider: self.provider.map(Spanned::into_inner),
                 kind: self.kind,
+                resample: self.resample.map(Spanned::into_inner),
             },
             provider,
         }
