@@ -336,7 +336,7 @@ fn named(error: &MarketDataError, shown: &str) {
             .split_once(": the answer, ")
             .is_some_and(|(_, place)| places.iter().any(|known| place.starts_with(known)));
     let in_bars = text.contains(", row ") && text.contains("column ");
-    let nothing_left = text.contains("holds no bars of remote");
+    let nothing_left = text.contains("holds no bars or values of remote");
     assert!(in_answer || in_bars || nothing_left, "{text}\n{shown}");
 }
 

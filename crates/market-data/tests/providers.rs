@@ -80,7 +80,7 @@ fn an_empty_page_is_believed_the_second_time() {
     assert_eq!((dataset.bars.len(), server.targets().len()), (3, 3));
     let (got, _) = once(&manifest, b"[]");
     let text = got.unwrap_err().to_string();
-    assert!(text.contains("provider bitfinex holds no bars of remote"), "{text}");
+    assert!(text.contains("provider bitfinex holds no bars or values of remote"), "{text}");
 }
 
 #[test]
