@@ -52,7 +52,7 @@ pub fn fetch(name: &str, options: &Options, network: Option<&Network>) -> Result
             (dataset.origin, dataset.provenance, dataset.hash, dataset.notes)
         }
         Kind::Series => {
-            let dataset = market_data::load_series(&manifest, &options.sources())?;
+            let dataset = market_data::fetch_series(&manifest, &options.sources(), network)?;
             (dataset.origin, dataset.provenance, dataset.hash, dataset.notes)
         }
     };

@@ -1,5 +1,6 @@
 use pavlov_market_data::Bars;
 use pavlov_rl_core::{Frame, Market, PriceTable, Segment};
+use rayon::prelude::*;
 
 use crate::inputs::{Blocks, Followed};
 use crate::{BLOCK, Feature, FeatureConfig, FeatureError, FittedScaler, Inputs};
@@ -46,6 +47,21 @@ pub fn fold<'a>(
         return Err(FeatureError::NotFinite { column, value, scaled: value as f32, time: bars.times()[row] });
     }
     Ok(FeatureTable { columns, values })
+}
+
+/// [`fold`] of many symbols, side by side on the threads of the current rayon pool.
+///
+/// Each symbol is one task from its first bar to its last, so the tables are those of [`fold`], whatever the number of
+/// threads.
+///
+/// # Errors
+/// That of the first symbol, in their order, that has one.
+pub fn fold_all(
+    symbols: &[Inputs<'_>],
+    features: &[Box<dyn FeatureConfig>],
+) -> Result<Vec<FeatureTable>, FeatureError> {
+    let tables: Vec<_> = symbols.par_iter().map(|inputs| fold(*inputs, features)).collect();
+    tables.into_iter().collect()
 }
 
 /// The market that environments play: scaled features ([`frame`]) and prices of the same rows.

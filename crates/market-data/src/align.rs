@@ -5,33 +5,33 @@ use serde::{Deserialize, Serialize};
 use crate::time::Interval;
 use crate::{MarketDataError, Series};
 
-/// How long a value may be carried forward; written `"5d"`, `"90m"`.
+/// A length of time, not 0, in which a day is 24 hours; written `"5d"`, `"90m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct MaxAge {
+pub struct Elapsed {
     ns: i64,
 }
 
-impl MaxAge {
+impl Elapsed {
     /// Nanoseconds.
     pub fn ns(self) -> i64 {
         self.ns
     }
 }
 
-impl TryFrom<String> for MaxAge {
+impl TryFrom<String> for Elapsed {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
         match Interval::try_from(text.clone()) {
-            Ok(Interval::Fixed(ns)) => Ok(MaxAge { ns }),
+            Ok(Interval::Fixed(ns)) => Ok(Elapsed { ns }),
             _ => Err(format!("{text:?} is no length of time like 90m, 36h or 5d")),
         }
     }
 }
 
-impl From<MaxAge> for String {
-    fn from(age: MaxAge) -> String {
+impl From<Elapsed> for String {
+    fn from(age: Elapsed) -> String {
         Interval::Fixed(age.ns).into()
     }
 }
@@ -53,7 +53,7 @@ pub struct Aligned {
 /// # Errors
 /// [`MarketDataError::Stale`] for the first row behind `first` whose last known value is too old, and
 /// [`MarketDataError::NoneKnown`] if there is no usable row.
-pub fn as_of(series: &Series, clock: &[i64], max_age: MaxAge) -> Result<Aligned, MarketDataError> {
+pub fn as_of(series: &Series, clock: &[i64], max_age: Elapsed) -> Result<Aligned, MarketDataError> {
     let mut aligned = Aligned { first: clock.len(), values: Vec::new() };
     let mut known = 0;
     for (row, &time) in clock.iter().enumerate() {
@@ -78,7 +78,7 @@ pub fn as_of(series: &Series, clock: &[i64], max_age: MaxAge) -> Result<Aligned,
     }
 }
 
-fn stale(series: &Series, last: usize, time: i64, max_age: MaxAge) -> MarketDataError {
+fn stale(series: &Series, last: usize, time: i64, max_age: Elapsed) -> MarketDataError {
     let known = series.times_ns()[last];
     let age = time.saturating_sub(known);
     MarketDataError::Stale {
@@ -96,8 +96,8 @@ mod tests {
 
     const HOUR: i64 = 3_600_000_000_000;
 
-    fn max_age(text: &str) -> MaxAge {
-        MaxAge::try_from(text.to_owned()).unwrap()
+    fn max_age(text: &str) -> Elapsed {
+        Elapsed::try_from(text.to_owned()).unwrap()
     }
 
     fn hours(times: &[i64]) -> Vec<i64> {
@@ -145,7 +145,7 @@ mod tests {
     fn ages_are_written_like_bar_sizes() {
         assert_eq!((max_age("90m").ns(), String::from(max_age("120h"))), (90 * 60 * 1_000_000_000, "5d".to_owned()));
         for bad in ["5", "1mo", "irregular", "0d"] {
-            assert!(MaxAge::try_from(bad.to_owned()).unwrap_err().contains("90m, 36h or 5d"), "{bad}");
+            assert!(Elapsed::try_from(bad.to_owned()).unwrap_err().contains("90m, 36h or 5d"), "{bad}");
         }
     }
 }

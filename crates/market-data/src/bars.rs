@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::BarFault;
 use crate::rules::{self, BarPolicy, Kept};
+use crate::time::rows_between;
 use crate::{MarketDataError, Place, Series};
 
 #[cfg(target_endian = "big")]
@@ -268,7 +269,7 @@ impl Bars {
 
     /// The bars whose **close** stamp lies in `[from_ns, to_ns)`, without copying.
     pub fn between(&self, from_ns: i64, to_ns: i64) -> Bars {
-        self.slice(self.rows(from_ns, to_ns, 0))
+        self.slice(rows_between(self.times(), from_ns, to_ns, 0))
     }
 
     /// The rows whose **opening** (close stamp less one interval) lies in `[from_ns, to_ns)`.
@@ -276,13 +277,7 @@ impl Bars {
     /// This is what people mean by a span of days: the hourly bar that opens on 2018-05-07 at 00:00 belongs to that
     /// day, though it is stamped 01:00; the bar stamped 00:00 belongs to the day before.
     pub fn opening_between(&self, from_ns: i64, to_ns: i64) -> Range<usize> {
-        self.rows(from_ns, to_ns, self.interval_ns)
-    }
-
-    fn rows(&self, from_ns: i64, to_ns: i64, shift_ns: i64) -> Range<usize> {
-        let first_from = |ns: i64| self.times().partition_point(|time| time.saturating_sub(shift_ns) < ns);
-        let start = first_from(from_ns);
-        start..first_from(to_ns).max(start)
+        rows_between(self.times(), from_ns, to_ns, self.interval_ns)
     }
 
     /// The closes, each known from the close of its bar on; without copying.

@@ -1,6 +1,7 @@
 //! From a manifest to bars or a series: the first source that has them.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,11 +11,11 @@ use pavlov_store::{Disk, Hash};
 use crate::cache::{self, Columns};
 use crate::csv_file::{self, CsvLayout, Read, Source};
 use crate::network::Network;
-use crate::provider::{Provider, Request};
+use crate::provider::{Fetched, Provider, Request};
 use crate::resample::resample;
 use crate::{
-    Adjustment, Bars, Cleaning, Kind, Manifest, MarketDataError, Place, Provenance, ReadAs, Resampling, Series,
-    SourceKind, Span, Stamp, fetch,
+    Adjustment, BarColumns, Bars, Cleaning, Kind, Manifest, MarketDataError, Place, Provenance, ReadAs, Resampling,
+    Series, SourceKind, Span, Stamp, fetch,
 };
 
 /// Where datasets may lie.
@@ -97,6 +98,13 @@ pub fn load_dataset(manifest: &Manifest, sources: &Sources) -> Result<Dataset, M
     load(manifest, sources, None).map(Dataset::from)
 }
 
+impl From<Found<Series>> for SeriesDataset {
+    fn from(found: Found<Series>) -> SeriesDataset {
+        let Found { content: series, origin, hash, provenance, read_as, notes } = found;
+        SeriesDataset { series, origin, hash, provenance, read_as, notes }
+    }
+}
+
 impl From<Found<Bars>> for Dataset {
     fn from(found: Found<Bars>) -> Dataset {
         let Found { content: bars, origin, hash, provenance, read_as, notes } = found;
@@ -109,8 +117,7 @@ impl From<Found<Bars>> for Dataset {
 /// # Errors
 /// Those of [`load_dataset`]; [`MarketDataError::WrongKind`] if the manifest describes bars.
 pub fn load_series(manifest: &Manifest, sources: &Sources) -> Result<SeriesDataset, MarketDataError> {
-    let Found { content: series, origin, hash, provenance, read_as, notes } = load(manifest, sources, None)?;
-    Ok(SeriesDataset { series, origin, hash, provenance, read_as, notes })
+    load(manifest, sources, None).map(SeriesDataset::from)
 }
 
 /// Bars or a series with their history.
@@ -129,13 +136,18 @@ pub(crate) trait Content: Columns {
 
     fn read(source: Source<'_>, layout: &CsvLayout, manifest: &Manifest) -> Result<Read<Self>, MarketDataError>;
 
-    /// From the manifest's provider, if need be over the network; `None` and a note if it cannot be reached.
-    fn provide(
+    /// Validates what a provider gave; the counts are those of what was kept in spite of a fault.
+    fn from_fetched(
+        fetched: Fetched,
         manifest: &Manifest,
-        sources: &Sources,
-        network: Option<&Network>,
-        tried: &mut Vec<Tried>,
-    ) -> Result<Option<Found<Self>>, MarketDataError>;
+        place: &dyn Fn(usize) -> Place,
+    ) -> Result<(Self, Cleaning), MarketDataError>;
+
+    /// Some rows.
+    fn slice(&self, rows: Range<usize>) -> Self;
+
+    /// What is compared of the row with this stamp, to find out whether its source has rewritten it.
+    fn fingerprint(&self, time_ns: i64) -> Option<[f64; 4]>;
 
     /// When each row is known, UTC ns.
     fn times(&self) -> &[i64];
@@ -154,16 +166,26 @@ impl Content for Bars {
         csv_file::read_bars(source, layout, manifest.recipe(), manifest.adjustment())
     }
 
-    fn provide(
+    fn from_fetched(
+        fetched: Fetched,
         manifest: &Manifest,
-        sources: &Sources,
-        network: Option<&Network>,
-        tried: &mut Vec<Tried>,
-    ) -> Result<Option<Found<Bars>>, MarketDataError> {
-        match network.filter(|_| manifest.is_remote()) {
-            Some(network) => fetch::from_remote(manifest, sources, network, tried),
-            None => from_provider(manifest, tried),
-        }
+        place: &dyn Fn(usize) -> Place,
+    ) -> Result<(Bars, Cleaning), MarketDataError> {
+        let extras = fetched.extras.map(|extras| [extras.vwap, extras.trades].map(Float64Array::from));
+        let bars = Bars::from_columns(manifest.symbol(), manifest.recipe().interval_ns(), fetched.columns)?;
+        let (bars, kept) = bars.with_extras(extras)?.checked(manifest.recipe().policy(), place)?;
+        let cleaning =
+            Cleaning { inconsistent_kept: kept.inconsistent, non_positive_kept: kept.non_positive, ..fetched.cleaning };
+        Ok((bars, cleaning))
+    }
+
+    fn slice(&self, rows: Range<usize>) -> Bars {
+        Bars::slice(self, rows)
+    }
+
+    fn fingerprint(&self, time_ns: i64) -> Option<[f64; 4]> {
+        let bar = self.bar(Bars::times(self).binary_search(&time_ns).ok()?);
+        Some([bar.open, bar.high, bar.low, bar.close])
     }
 
     fn times(&self) -> &[i64] {
@@ -207,14 +229,24 @@ impl Content for Series {
         csv_file::read_series(source, layout, manifest.recipe())
     }
 
-    /// No provider gives series.
-    fn provide(
-        _: &Manifest,
-        _: &Sources,
-        _: Option<&Network>,
-        _: &mut Vec<Tried>,
-    ) -> Result<Option<Found<Series>>, MarketDataError> {
-        Ok(None)
+    /// The closes, which may have any sign.
+    fn from_fetched(
+        fetched: Fetched,
+        manifest: &Manifest,
+        place: &dyn Fn(usize) -> Place,
+    ) -> Result<(Series, Cleaning), MarketDataError> {
+        let BarColumns { times, close, .. } = fetched.columns;
+        let series = Series::checked(manifest.symbol(), manifest.interval_ns(), times, close, place)?;
+        Ok((series, fetched.cleaning))
+    }
+
+    fn slice(&self, rows: Range<usize>) -> Series {
+        Series::slice(self, rows)
+    }
+
+    fn fingerprint(&self, time_ns: i64) -> Option<[f64; 4]> {
+        let row = self.times_ns().binary_search(&time_ns).ok()?;
+        Some([self.values()[row]; 4])
     }
 
     fn times(&self) -> &[i64] {
@@ -246,7 +278,10 @@ pub(crate) fn load<T: Content>(
             SourceKind::Cache if network.is_some() && manifest.is_remote() => None,
             SourceKind::Cache => from_cache(manifest, sources, &mut tried),
             SourceKind::File => from_data_dir(manifest, sources, &mut tried)?,
-            SourceKind::Provider => T::provide(manifest, sources, network, &mut tried)?,
+            SourceKind::Provider => match network.filter(|_| manifest.is_remote()) {
+                Some(network) => fetch::from_remote(manifest, sources, network, &mut tried)?,
+                None => from_provider(manifest, &mut tried)?,
+            },
         };
         if let Some(mut found) = found {
             if found.origin == Origin::Cache {
@@ -359,7 +394,7 @@ pub(crate) fn no_file(manifest: &Manifest) -> MarketDataError {
     MarketDataError::Unavailable { dataset, tried, cure: "load it, there is nothing to import".to_owned() }
 }
 
-fn from_provider(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<Bars>>, MarketDataError> {
+fn from_provider<T: Content>(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<T>>, MarketDataError> {
     let (Some((name, provider)), Some(span)) = (manifest.provider(), manifest.span()) else { return Ok(None) };
     match provided(manifest, (name, provider), span, None) {
         Err(MarketDataError::Offline { .. }) => {
@@ -367,29 +402,23 @@ fn from_provider(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<F
             Ok(None)
         }
         Err(error) => Err(error),
-        Ok((bars, cleaning)) => {
-            accept(manifest, bars, cleaning, Stamp::Close, Origin::Provider(name.to_owned())).map(Some)
+        Ok((content, cleaning)) => {
+            accept(manifest, content, cleaning, Stamp::Close, Origin::Provider(name.to_owned())).map(Some)
         }
     }
 }
 
-/// The bars of a span as a provider gives them, validated.
-pub(crate) fn provided(
+/// What a provider gives of a span, validated.
+pub(crate) fn provided<T: Content>(
     manifest: &Manifest,
     (name, provider): (&str, &dyn Provider),
     span: Span,
     network: Option<&Network>,
-) -> Result<(Bars, Cleaning), MarketDataError> {
+) -> Result<(T, Cleaning), MarketDataError> {
     let (symbol, interval_ns) = (manifest.symbol(), manifest.recipe().interval_ns());
     let request = Request { symbol, interval_ns, adjustment: manifest.adjustment(), span };
     let fetched = provider.fetch(&request, network)?;
-    let extras = fetched.extras.map(|extras| [extras.vwap, extras.trades].map(Float64Array::from));
-    let bars = Bars::from_columns(symbol, interval_ns, fetched.columns)?.with_extras(extras)?;
-    let place = |row| Place::Row { of: format!("provider {name}"), row };
-    let (bars, kept) = bars.checked(manifest.recipe().policy(), &place)?;
-    let cleaning =
-        Cleaning { inconsistent_kept: kept.inconsistent, non_positive_kept: kept.non_positive, ..fetched.cleaning };
-    Ok((bars, cleaning))
+    T::from_fetched(fetched, manifest, &|row| Place::Row { of: format!("provider {name}"), row })
 }
 
 /// The content, if there is any, it is not adjusted in part, and it is the expected one.

@@ -7,7 +7,7 @@ use pavlov_store::{Hash, StoreError};
 
 use crate::http::HttpFault;
 use crate::time::write_time;
-use crate::{Kind, Span};
+use crate::{Adjustment, Kind, Span};
 
 /// What went wrong with which file, line, column and bar.
 #[derive(Debug, thiserror::Error)]
@@ -353,6 +353,17 @@ pub enum MarketDataError {
         covered: Span,
         /// What the manifest asks for.
         span: Span,
+    },
+    /// Prices of several datasets that are adjusted in different ways.
+    #[error(
+        "{} has adjustment = \"{}\" and {} has \"{}\": returns of both cannot be told side by side; \
+         take datasets of one adjustment", datasets[0], adjustments[0], datasets[1], adjustments[1]
+    )]
+    MixedAdjustments {
+        /// The first dataset, and one that differs.
+        datasets: [String; 2],
+        /// How they are adjusted.
+        adjustments: [Adjustment; 2],
     },
     /// Another process is writing the same dataset.
     #[error("cache folder {} is being written by another process: wait until it ends", dir.display())]

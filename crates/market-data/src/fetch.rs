@@ -1,16 +1,18 @@
-//! Bars from a remote provider: what the cache has is not asked for again.
+//! Bars and series from a remote provider: what the cache has is not asked for again.
 
 use crate::cache::{self, Coverage, Held};
-use crate::dataset::{self, Found, Tried};
+use crate::dataset::{self, Content, Found, Tried};
 use crate::network::Network;
 use crate::provider::Provider;
-use crate::providers::remote::DAY;
-use crate::{Bars, Cleaning, Dataset, Manifest, MarketDataError, Origin, Provenance, SourceKind, Sources, Span, Stamp};
+use crate::time::{DAY, rows_between};
+use crate::{
+    Cleaning, Dataset, Manifest, MarketDataError, Origin, Provenance, SeriesDataset, SourceKind, Sources, Span, Stamp,
+};
 
 /// Relative difference up to which two prices of one bar are the same.
 const SAME: f64 = 1e-9;
 
-/// Loads a dataset as [`crate::load_dataset`] does, and asks its remote provider for what the cache does not have.
+/// Loads bars as [`crate::load_dataset`] does, and asks its remote provider for what the cache does not have.
 ///
 /// The provider is asked for the missing ends of the span, each with the one bar that lies next to it in the cache: if
 /// its prices have changed (a split, a dividend, a correction), the history was rewritten, and all of it is fetched
@@ -23,15 +25,27 @@ pub fn fetch(manifest: &Manifest, sources: &Sources, network: Option<&Network>) 
     dataset::load(manifest, sources, network).map(Dataset::from)
 }
 
+/// Loads a series as [`fetch`] loads bars.
+///
+/// # Errors
+/// Those of [`fetch`].
+pub fn fetch_series(
+    manifest: &Manifest,
+    sources: &Sources,
+    network: Option<&Network>,
+) -> Result<SeriesDataset, MarketDataError> {
+    dataset::load(manifest, sources, network).map(SeriesDataset::from)
+}
+
 type NamedProvider<'a> = (&'a str, &'a dyn Provider);
 
 /// The dataset from the cache and, for what is missing there, from the manifest's provider.
-pub(crate) fn from_remote(
+pub(crate) fn from_remote<T: Content>(
     manifest: &Manifest,
     sources: &Sources,
     network: &Network,
     tried: &mut Vec<Tried>,
-) -> Result<Option<Found<Bars>>, MarketDataError> {
+) -> Result<Option<Found<T>>, MarketDataError> {
     let (Some(provider), Some(span)) = (manifest.provider(), manifest.span()) else { return Ok(None) };
     let held = held(manifest, sources, tried).filter(|held| touches(held, span));
     let fetched = match held {
@@ -49,7 +63,7 @@ pub(crate) fn from_remote(
 }
 
 /// What the cache has, if it may be used; damage is noted and fetched again.
-fn held(manifest: &Manifest, sources: &Sources, tried: &mut Vec<Tried>) -> Option<Held> {
+fn held<T: Content>(manifest: &Manifest, sources: &Sources, tried: &mut Vec<Tried>) -> Option<Held<T>> {
     let dir = sources.cache_dir.as_ref().filter(|_| manifest.sources().contains(&SourceKind::Cache))?;
     let held = cache::load_held(sources.disk.as_ref(), dir, manifest);
     held.unwrap_or_else(|error| {
@@ -58,47 +72,47 @@ fn held(manifest: &Manifest, sources: &Sources, tried: &mut Vec<Tried>) -> Optio
     })
 }
 
-/// Whether the cache has bars, and nothing lies between them and the span.
-fn touches(held: &Held, span: Span) -> bool {
+/// Whether the cache has rows, and nothing lies between them and the span.
+fn touches<T: Content>(held: &Held<T>, span: Span) -> bool {
     let covered = held.coverage.covered;
-    !held.cached.content.is_empty() && span.from_ns <= covered.to_ns && covered.from_ns <= span.to_ns
+    !held.cached.content.times().is_empty() && span.from_ns <= covered.to_ns && covered.from_ns <= span.to_ns
 }
 
-/// All bars of a dataset, and which of them are new.
-struct Fetched {
-    bars: Bars,
+/// All rows of a dataset, and which of them are new.
+struct Fetched<T> {
+    content: T,
     cleaning: Cleaning,
     coverage: Coverage,
-    /// What was cached, and the new bars before and behind it; nothing if all are new.
-    grown: Option<(Held, [Bars; 2])>,
+    /// What was cached, and the new rows before and behind it; nothing if all are new.
+    grown: Option<(Held<T>, [T; 2])>,
     notes: Vec<String>,
 }
 
-fn whole(
+fn whole<T: Content>(
     manifest: &Manifest,
     provider: NamedProvider<'_>,
     asked: Span,
     network: &Network,
-) -> Result<Fetched, MarketDataError> {
-    let (bars, cleaning) = dataset::provided(manifest, provider, asked, Some(network))?;
-    let coverage = Coverage { asked, covered: covered(asked, &bars, network) };
-    Ok(Fetched { bars, cleaning, coverage, grown: None, notes: Vec::new() })
+) -> Result<Fetched<T>, MarketDataError> {
+    let (content, cleaning) = dataset::provided::<T>(manifest, provider, asked, Some(network))?;
+    let coverage = Coverage { asked, covered: covered(asked, content.times(), manifest, network) };
+    Ok(Fetched { content, cleaning, coverage, grown: None, notes: Vec::new() })
 }
 
-/// The part of what was asked for that will not get more bars: up to a day ago, or the last bar.
-fn covered(asked: Span, bars: &Bars, network: &Network) -> Span {
-    let settled = network.clock.now_ns().saturating_sub(DAY.max(2 * bars.interval_ns()));
-    let last = bars.times().last().copied().unwrap_or(i64::MIN);
+/// The part of what was asked for that will not get more rows: up to a day ago, or the last one.
+fn covered(asked: Span, times: &[i64], manifest: &Manifest, network: &Network) -> Span {
+    let settled = network.clock.now_ns().saturating_sub(DAY.max(2 * manifest.interval_ns()));
+    let last = times.last().copied().unwrap_or(i64::MIN);
     Span { from_ns: asked.from_ns, to_ns: asked.to_ns.min(settled.max(last)).max(asked.from_ns) }
 }
 
-fn extended(
+fn extended<T: Content>(
     manifest: &Manifest,
     provider: NamedProvider<'_>,
     span: Span,
     network: &Network,
-    held: Held,
-) -> Result<Fetched, MarketDataError> {
+    held: Held<T>,
+) -> Result<Fetched<T>, MarketDataError> {
     let Coverage { asked, covered: known } = held.coverage;
     let union = |a: Span, b: Span| Span { from_ns: a.from_ns.min(b.from_ns), to_ns: a.to_ns.max(b.to_ns) };
     let (times, interval_ns) = (held.cached.content.times(), manifest.interval_ns());
@@ -125,50 +139,47 @@ fn extended(
         if !is_missing {
             continue;
         }
-        let (bars, counts) = dataset::provided(manifest, provider, part, Some(network))?;
-        if !same_bar(&held.cached.content, &bars, shared) {
+        let (fetched, counts) = dataset::provided::<T>(manifest, provider, part, Some(network))?;
+        if !same_at(&held.cached.content, &fetched, shared) {
             let note = format!(
-                "the bar closing at {} has changed at provider {}: all bars are fetched anew",
+                "the row closing at {} has changed at provider {}: all of it is fetched anew",
                 crate::time::write_time(shared),
                 provider.0
             );
             let whole = whole(manifest, provider, union(known, span), network)?;
             return Ok(Fetched { notes: vec![note], ..whole });
         }
-        // The shared bar is counted with what is cached.
+        // The shared row is counted with what is cached.
         cleaning = cleaning.plus(Cleaning { rows_read: counts.rows_read.saturating_sub(1), ..counts });
-        *end = bars.between(closes.from_ns, closes.to_ns);
+        *end = fetched.slice(rows_between(fetched.times(), closes.from_ns, closes.to_ns, 0));
     }
-    let bars = cache::joined(manifest, &[&ends[0], &held.cached.content, &ends[1]])?;
-    let reached = covered(Span { from_ns: known.to_ns, to_ns: span.to_ns.max(known.to_ns) }, &bars, network);
+    let content = cache::joined(manifest, &[&ends[0], &held.cached.content, &ends[1]])?;
+    let behind = Span { from_ns: known.to_ns, to_ns: span.to_ns.max(known.to_ns) };
+    let reached = covered(behind, content.times(), manifest, network);
     let covered = union(known, Span { from_ns: span.from_ns, to_ns: reached.to_ns });
     let coverage = Coverage { asked: union(asked, span), covered };
-    Ok(Fetched { bars, cleaning, coverage, grown: Some((held, ends)), notes: Vec::new() })
+    Ok(Fetched { content, cleaning, coverage, grown: Some((held, ends)), notes: Vec::new() })
 }
 
-/// Whether both have the bar that closes then, with the same prices.
-fn same_bar(held: &Bars, fetched: &Bars, close_ns: i64) -> bool {
-    let prices = |bars: &Bars| {
-        let row = bars.times().binary_search(&close_ns).ok()?;
-        let bar = bars.bar(row);
-        Some([bar.open, bar.high, bar.low, bar.close])
-    };
-    let (Some(held), Some(fetched)) = (prices(held), prices(fetched)) else { return false };
+/// Whether both have a row with this stamp, with the same values.
+fn same_at<T: Content>(held: &T, fetched: &T, time_ns: i64) -> bool {
+    let (Some(held), Some(fetched)) = (held.fingerprint(time_ns), fetched.fingerprint(time_ns)) else { return false };
     held.iter().zip(fetched).all(|(a, b)| (a - b).abs() <= SAME * a.abs().max(b.abs()))
 }
 
-impl Fetched {
-    /// The bars of the span, accepted as the manifest's, once the cache has them.
+impl<T: Content> Fetched<T> {
+    /// The rows of the span, accepted as the manifest's, once the cache has them.
     fn into_found(
         self,
         manifest: &Manifest,
         sources: &Sources,
         span: Span,
         provider: &str,
-    ) -> Result<Found<Bars>, MarketDataError> {
-        let new = self.grown.as_ref().is_none_or(|(_, ends)| ends.iter().any(|end| !end.is_empty()));
+    ) -> Result<Found<T>, MarketDataError> {
+        let new = self.grown.as_ref().is_none_or(|(_, ends)| ends.iter().any(|end| !end.times().is_empty()));
         let origin = if new { Origin::Provider(provider.to_owned()) } else { Origin::Cache };
-        let in_span = self.bars.slice(self.bars.opening_between(span.from_ns, span.to_ns));
+        let rows = rows_between(self.content.times(), span.from_ns, span.to_ns, manifest.interval_ns());
+        let in_span = self.content.slice(rows);
         let mut found = dataset::accept(manifest, in_span, self.cleaning, Stamp::Close, origin)?;
         found.notes.clone_from(&self.notes);
         let dir = sources.cache_dir.as_ref().filter(|_| manifest.sources().contains(&SourceKind::Cache));
@@ -182,13 +193,19 @@ impl Fetched {
 
     fn keep(self, manifest: &Manifest, sources: &Sources, dir: &std::path::Path) -> Result<(), MarketDataError> {
         let disk = sources.disk.as_ref();
-        let provenance = Provenance::new(manifest, Stamp::Close, self.bars.times(), self.cleaning);
+        let provenance = Provenance::new(manifest, Stamp::Close, self.content.times(), self.cleaning);
         match self.grown {
-            None => cache::store(disk, dir, manifest, &self.bars, &provenance, Some(self.coverage)),
+            None => cache::store(disk, dir, manifest, &self.content, &provenance, Some(self.coverage)),
             Some((held, _)) if held.coverage == self.coverage => Ok(()),
-            Some((held, [before, behind])) => {
-                cache::extend(disk, dir, manifest, held, [&before, &behind], (&self.bars, &provenance), self.coverage)
-            }
+            Some((held, [before, behind])) => cache::extend(
+                disk,
+                dir,
+                manifest,
+                held,
+                [&before, &behind],
+                (&self.content, &provenance),
+                self.coverage,
+            ),
         }
     }
 }

@@ -68,14 +68,14 @@ mod rules;
 mod series;
 mod time;
 
-pub use align::{Aligned, MaxAge, as_of};
+pub use align::{Aligned, Elapsed, as_of};
 pub use bars::{Bar, BarColumns, Bars, Extras, Gaps};
 pub use cache::{ScannedColumns, scan};
 pub use check::{Check, check};
 pub use csv_file::{ReadAs, Stamp};
 pub use dataset::{Dataset, Origin, SeriesDataset, Sources, load_dataset, load_series};
 pub use error::{Asked, BarFault, MarketDataError, Place};
-pub use fetch::fetch;
+pub use fetch::{fetch, fetch_series};
 pub use http::HttpFault;
 pub use import::{ImportSummary, import, manifest_for};
 pub use inventory::{DatasetStatus, VerifyResult, list, manifests, verify};

@@ -99,6 +99,17 @@ pub enum Adjustment {
     Mixed,
 }
 
+impl std::fmt::Display for Adjustment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Adjustment::None => "none",
+            Adjustment::Split => "split",
+            Adjustment::SplitAndDividend => "split_and_dividend",
+            Adjustment::Mixed => "mixed",
+        })
+    }
+}
+
 /// The history of a dataset; the same from the file, the provider and the cache.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

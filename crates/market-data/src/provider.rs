@@ -13,7 +13,7 @@ use crate::providers::fred::Fred;
 use crate::providers::remote::Collected;
 use crate::providers::synthetic::Synthetic;
 use crate::providers::yahoo::Yahoo;
-use crate::{Adjustment, BarColumns, Cleaning, Extras, MarketDataError, Span};
+use crate::{Adjustment, BarColumns, Cleaning, Extras, Kind, MarketDataError, Span};
 
 /// The bars to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +47,12 @@ impl From<Collected> for Fetched {
 
 /// A configured source of bars.
 pub trait Provider: Debug + Send + Sync {
-    /// Whether it has bars of this size, ns, and prices of this adjustment; else what to change.
+    /// Whether it gives this, of this bar size, ns, and with prices of this adjustment; else what to change. A source of
+    /// bars also gives the series of their closes.
     ///
     /// # Errors
     /// The message for whoever wrote the manifest.
-    fn check(&self, interval_ns: i64, adjustment: Adjustment) -> Result<(), String>;
+    fn check(&self, kind: Kind, interval_ns: i64, adjustment: Adjustment) -> Result<(), String>;
 
     /// Whether bars come over a network: then only a missing part of a span is asked for.
     fn is_remote(&self) -> bool;

@@ -8,17 +8,18 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use pavlov_market_data::{
-    Dataset, HttpFault, Manifest, MarketDataError, Network, PROVIDERS as REGISTRY, Request, Secret, fetch, load_dataset,
+    HttpFault, Kind, Manifest, MarketDataError, Network, PROVIDERS as REGISTRY, Request, Secret, fetch, load_dataset,
 };
 use pavlov_store::Disk;
 use pavlov_testkit::SimDisk;
 use support::net::{
-    KEY_ID, KEY_SECRET, NOW_NS, PROVIDERS, Reply, Server, VirtualClock, cache_on, example, network, ok, testdata,
+    Got, KEY_ID, KEY_SECRET, NOW_NS, PROVIDERS, Reply, Server, VirtualClock, cache_on, example, got, network, ok,
+    testdata,
 };
 
 /// What a fetch came to, and everything it left behind.
 struct Outcome {
-    got: Result<Dataset, MarketDataError>,
+    got: Result<Got, MarketDataError>,
     requests: usize,
     /// Seconds waited, without the pauses that keep a service's rate.
     waits: Vec<f64>,
@@ -32,7 +33,7 @@ fn outcome(manifest: &Manifest, server: &Server, change: impl FnOnce(&mut Networ
     let mut network = network(clock.clone(), &server.base());
     change(&mut network);
     let disk = Arc::new(SimDisk::new());
-    let got = fetch(manifest, &cache_on(disk.clone()), Some(&network));
+    let got = got(manifest, &cache_on(disk.clone()), Some(&network));
     let waits = clock.waits().into_iter().filter(|wait| *wait >= 1.0 && ![1.1, 2.1].contains(wait)).collect();
     Outcome { got, requests: server.targets().len(), waits, disk, lines: clock.lines() }
 }
@@ -109,10 +110,10 @@ fn a_fault_that_passes_is_survived_and_one_that_stays_leaves_the_cache_as_it_was
                 found.got.is_ok(),
                 passes,
                 "{provider}, {name}: {:?}",
-                found.got.map(|dataset| dataset.bars.len())
+                found.got.map(|dataset| dataset.times.len())
             );
             if let Ok(dataset) = found.got {
-                let cached = load_dataset(&manifest, &cache_on(found.disk)).unwrap();
+                let cached = got(&manifest, &cache_on(found.disk), None).unwrap();
                 assert_eq!(cached.hash, dataset.hash, "{provider}, {name}");
             }
         }
@@ -139,7 +140,7 @@ fn a_fault_on_a_later_page_keeps_nothing() {
                 });
                 let found = outcome(&manifest, &server, |_| {});
                 let passes = !stays && (!waits.is_empty() || name == "429 with a date");
-                assert_eq!(found.got.is_ok(), passes, "{provider}, {name}, {:?}", found.got.map(|d| d.bars.len()));
+                assert_eq!(found.got.is_ok(), passes, "{provider}, {name}, {:?}", found.got.map(|d| d.times.len()));
                 assert!(passes || nothing_cached(&found), "{provider}, {name}");
             }
         }
@@ -266,7 +267,7 @@ fn a_key_appears_nowhere_but_in_the_request() {
         assert!(server.heads().iter().all(|head| head.contains(KEY_SECRET)), "the key is sent");
         seen += &(server.targets().join("\n") + &found.lines);
         match &found.got {
-            Ok(dataset) => seen += &format!("{dataset:?}"),
+            Ok(dataset) => seen += &dataset.shown,
             Err(error) => seen += &format!("{error} {error:?} {:?}", std::error::Error::source(error)),
         }
         for path in found.disk.files() {
@@ -311,11 +312,12 @@ fn mutated_answers_never_panic_hang_or_pass_unnamed() {
         let bytes = mutated(original, &mut rng);
         let shown = String::from_utf8_lossy(&bytes).into_owned();
         *body.lock().unwrap() = bytes;
-        match fetch(&manifest, &nowhere, Some(&network)) {
-            Ok(dataset) => {
+        match got(&manifest, &nowhere, Some(&network)) {
+            Ok(found) => {
                 read += 1;
-                assert!(dataset.bars.times().windows(2).all(|pair| pair[0] < pair[1]), "{shown}");
-                assert!(dataset.bars.close().iter().all(|close| close.is_finite() && *close > 0.0), "{shown}");
+                let least = if manifest.kind() == Kind::Series { f64::NEG_INFINITY } else { 0.0 };
+                assert!(found.times.windows(2).all(|pair| pair[0] < pair[1]), "{shown}");
+                assert!(found.values.iter().all(|value| value.is_finite() && *value > least), "{shown}");
             }
             Err(error) => {
                 refused += 1;

@@ -5,7 +5,9 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
-use pavlov_market_data::{Dataset, Manifest, MarketDataError, Origin, Sources, Span, fetch, load_dataset, scan};
+use pavlov_market_data::{
+    Dataset, Manifest, MarketDataError, Origin, Sources, Span, fetch, fetch_series, load_dataset, load_series, scan,
+};
 use pavlov_store::{Disk, Hash};
 use pavlov_testkit::SimDisk;
 use support::net::{
@@ -125,27 +127,31 @@ fn yahoo_dividends_change_all_four_prices_or_none() {
 #[test]
 fn a_manifest_cannot_ask_for_what_a_service_does_not_have() {
     let parse = |provider: &str, interval: &str, adjustment: &str| {
+        let (provider, kind) = provider.split_once(' ').unwrap_or((provider, "bars"));
         let text = format!(
-            "schema_version = 1\nname = \"x\"\nsummary = \"\"\nsource = \"\"\nsymbol = \"X\"\ninterval = \"{interval}\"\n\
+            "schema_version = 1\nkind = \"{kind}\"\nname = \"x\"\nsummary = \"\"\nsource = \"\"\nsymbol = \"X\"\ninterval = \"{interval}\"\n\
              adjustment = \"{adjustment}\"\nspan = [\"2018-01-01\", \"2018-01-02\"]\n[provider]\nname = \"{provider}\"\n"
         );
         Manifest::parse(&text, Path::new("x.toml")).map(|_| ()).map_err(|error| error.to_string())
     };
     for (provider, interval, adjustment, problem) in [
-        ("yahoo", "1d", "none", "x.toml:9:1: provider yahoo: yahoo adjusts every price for splits"),
+        ("yahoo", "1d", "none", "x.toml:10:1: provider yahoo: yahoo adjusts every price for splits"),
         ("yahoo", "1h", "split_and_dividend", "adjusts days only"),
         ("yahoo", "3h", "split", "no bars of this interval; known are 1m, 2m, 5m, 15m, 30m, 1h, 1d"),
         ("bitfinex", "2m", "none", "no bars of this interval"),
         ("bitfinex", "1h", "split", "adjustment = \"none\""),
         ("alpaca", "1w", "none", "no bars of this interval"),
-        ("fred", "1h", "none", "interval = \"1d\""),
+        ("fred", "1d", "none", "fred gives values, not bars; set kind = \"series\""),
+        ("fred series", "1h", "none", "interval = \"1d\""),
+        ("fred series", "1d", "split", "adjustment = \"none\""),
+        ("fred series", "1mo", "none", "a provider gives a series of fixed steps"),
         ("yahoo", "1d", "mixed", "adjusts the prices of a bar alike"),
         ("alpaca", "1d", "mixed", "adjusts the prices of a bar alike"),
     ] {
         let text = parse(provider, interval, adjustment).unwrap_err();
         assert!(text.contains(problem), "{text}");
     }
-    for (provider, adjustment) in [("yahoo", "split"), ("alpaca", "split_and_dividend"), ("fred", "none")] {
+    for (provider, adjustment) in [("yahoo", "split"), ("alpaca", "split_and_dividend"), ("fred series", "none")] {
         assert_eq!(parse(provider, "1d", adjustment), Ok(()));
     }
 }
@@ -232,13 +238,36 @@ fn alpaca_pages_that_do_not_end_are_an_error() {
 }
 
 #[test]
-fn fred_values_are_flat_bars() {
+fn fred_values_become_a_series_that_only_grows() {
     let (manifest, body) = example("fred");
-    let (got, heads) = once(&manifest, &body);
-    let dataset = got.unwrap();
-    assert_eq!((dataset.bars.close(), dataset.bars.high()), (&[1.94, 1.94, 1.86][..], &[1.94, 1.94, 1.86][..]));
-    assert_eq!(dataset.provenance.cleaning.empty_rows, 1);
-    assert!(heads[0].starts_with("GET /graph/fredgraph.csv?id=DGS5&cosd=2017-01-01&coed=2017-01-05 "));
+    let server = Server::new(move |_, _| ok(&body));
+    let network = network(VirtualClock::at(NOW_NS), &server.base());
+    let sources = cache_on(Arc::new(SimDisk::new()));
+    let first = fetch_series(&manifest, &sources, Some(&network)).unwrap();
+    let known: Vec<i64> = first.series.times_ns().iter().map(|time| time / DAY).collect();
+    assert_eq!(known, [17_170, 17_171, 17_172], "known when the day of the date is over");
+    assert_eq!(first.series.values(), [1.94, 1.94, 1.86]);
+    assert_eq!(first.provenance.cleaning.empty_rows, 1);
+    let again = fetch_series(&manifest, &sources, Some(&network)).unwrap();
+    assert_eq!((again.origin, again.hash), (Origin::Cache, first.hash));
+    assert!(load_series(&manifest, &sources).unwrap().series == first.series);
+    let head = "GET /graph/fredgraph.csv?id=DGS5&cosd=2017-01-01&coed=2017-01-05 ";
+    assert!(server.heads().len() == 1 && server.heads()[0].starts_with(head), "{:?}", server.heads());
+}
+
+#[test]
+fn a_source_of_bars_gives_their_closes_as_a_series() {
+    let (bars, body) = example("yahoo");
+    let text = std::fs::read_to_string("../../datasets/yahoo-tsla-1d.toml").unwrap();
+    let text = text.replace("symbol = \"TSLA\"", "symbol = \"SPY\"\nkind = \"series\"");
+    let closes = Manifest::parse(&text, Path::new("datasets/closes.toml")).unwrap();
+    let server = Server::new(move |_, _| ok(&body));
+    let network = network(VirtualClock::at(NOW_NS), &server.base());
+    let bars = fetch(&bars, &nowhere(), Some(&network)).unwrap().bars;
+    let series = fetch_series(&closes, &nowhere(), Some(&network)).unwrap().series;
+    assert_eq!((series.times_ns(), series.values()), (bars.times(), bars.close()));
+    let text = fetch(&closes, &nowhere(), Some(&network)).unwrap_err().to_string();
+    assert!(text.contains("a series"), "{text}");
 }
 
 /// Bitfinex hours from 2018-06-01 on, priced by `price`, as far as they are asked for and `known`.

@@ -50,13 +50,6 @@ impl Arrays {
         self.times.values().first().copied().zip(self.times.values().last().copied())
     }
 
-    /// The rows whose stamp, less `shift_ns`, lies in `[from_ns, to_ns)`.
-    pub(super) fn rows(&self, from_ns: i64, to_ns: i64, shift_ns: i64) -> Range<usize> {
-        let first_from = |ns: i64| self.times.values().partition_point(|time| time.saturating_sub(shift_ns) < ns);
-        let start = first_from(from_ns);
-        start..first_from(to_ns).max(start)
-    }
-
     /// The columns of some rows, without copying.
     pub(super) fn slice(&self, rows: Range<usize>) -> Arrays {
         let (start, len) = (rows.start, rows.end - rows.start);

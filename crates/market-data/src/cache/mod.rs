@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 
 use pavlov_store::{Disk, Hash, LockGuard, StoreError, read, read_verified, sweep_temps, write_atomic};
 
-use crate::{Bars, Cleaning, Manifest, MarketDataError, Place, Provenance, Span, Stamp};
+use crate::time::rows_between;
+use crate::{Cleaning, Manifest, MarketDataError, Place, Provenance, Span, Stamp};
 use columns::Arrays;
 pub(crate) use columns::Columns;
 pub(crate) use record::Coverage;
@@ -35,8 +36,8 @@ pub(crate) struct Cached<T> {
 
 /// Everything in a verified cache that grows, also what lies outside the manifest's span.
 #[derive(Debug)]
-pub(crate) struct Held {
-    pub(crate) cached: Cached<Bars>,
+pub(crate) struct Held<T> {
+    pub(crate) cached: Cached<T>,
     pub(crate) coverage: Coverage,
     segments: Vec<Segment>,
 }
@@ -82,7 +83,7 @@ pub(crate) fn load<T: Columns>(
         return Err(MarketDataError::CachePart { path, dataset, covered, span });
     }
     let arrays = read_segments::<T>(disk, &path, &record)?;
-    let part = arrays.slice(arrays.rows(span.from_ns, span.to_ns, manifest.interval_ns()));
+    let part = arrays.slice(rows_between(arrays.times.values(), span.from_ns, span.to_ns, manifest.interval_ns()));
     let is_whole = part.len() == arrays.len();
     let cached = checked::<T>(&path, &record, manifest, part)?;
     let hash = if is_whole { cached.hash } else { cached.content.content_hash() };
@@ -109,7 +110,11 @@ pub(crate) fn load_whole<T: Columns>(
 }
 
 /// Everything that is cached of a remote provider's dataset; `None` if nothing is or it does not say what it covers.
-pub(crate) fn load_held(disk: &dyn Disk, dir: &Path, manifest: &Manifest) -> Result<Option<Held>, MarketDataError> {
+pub(crate) fn load_held<T: Columns>(
+    disk: &dyn Disk,
+    dir: &Path,
+    manifest: &Manifest,
+) -> Result<Option<Held<T>>, MarketDataError> {
     let path = commit_path(dir, manifest.name());
     let Some(record) = fresh_record(disk, &path, manifest)? else { return Ok(None) };
     let Some(coverage) = record.coverage else { return Ok(None) };
@@ -247,14 +252,14 @@ pub(crate) fn store<T: Columns>(
     commit(disk, &dir, manifest, content.content_hash(), provenance, coverage, segments)
 }
 
-/// Commits what is cached with bars before and behind it; only those are written. `joined` is all of them.
-pub(crate) fn extend(
+/// Commits what is cached with content before and behind it; only that is written. `joined` is all of it.
+pub(crate) fn extend<T: Columns>(
     disk: &dyn Disk,
     cache_dir: &Path,
     manifest: &Manifest,
-    held: Held,
-    [before, behind]: [&Bars; 2],
-    joined: (&Bars, &Provenance),
+    held: Held<T>,
+    [before, behind]: [&T; 2],
+    joined: (&T, &Provenance),
     coverage: Coverage,
 ) -> Result<(), MarketDataError> {
     let dir = folder(cache_dir, manifest.name());
@@ -263,13 +268,13 @@ pub(crate) fn extend(
     if present.is_none_or(|record| record.segments != held.segments) {
         return Err(MarketDataError::CacheBusy { dir });
     }
-    let write = |bars: &Bars| -> Result<Option<Segment>, MarketDataError> {
-        if bars.is_empty() { Ok(None) } else { write_segment(disk, &dir, manifest, bars).map(Some) }
+    let write = |end: &T| -> Result<Option<Segment>, MarketDataError> {
+        if end.arrays().len() == 0 { Ok(None) } else { write_segment(disk, &dir, manifest, end).map(Some) }
     };
     let (before, behind) = (write(before)?, write(behind)?);
     let segments = before.into_iter().chain(held.segments).chain(behind).collect();
-    let (bars, provenance) = joined;
-    commit(disk, &dir, manifest, bars.content_hash(), provenance, Some(coverage), segments)
+    let (content, provenance) = joined;
+    commit(disk, &dir, manifest, content.content_hash(), provenance, Some(coverage), segments)
 }
 
 fn lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn LockGuard>, MarketDataError> {

@@ -36,6 +36,7 @@ use parquet::schema::types::ColumnPath;
 
 use super::ScannedColumns;
 use super::columns::{Arrays, Columns};
+use crate::time::rows_between;
 
 const TIME: &str = "time";
 
@@ -90,7 +91,7 @@ pub(super) fn decode<T: Columns>(bytes: Vec<u8>) -> Result<Arrays, String> {
 pub(super) fn decode_part(bytes: Vec<u8>, names: &[&str], closes: Range<i64>) -> Result<ScannedColumns, String> {
     let bytes = Bytes::from(bytes);
     let times = arrays(&guarded(|| read(&bytes, Some(&[]), None))?, []).ok_or("wrong columns")?;
-    let rows = times.rows(closes.start, closes.end, 0);
+    let rows = rows_between(times.times.values(), closes.start, closes.end, 0);
     let batch = guarded(|| read(&bytes, Some(names), Some(rows)))?;
     let part = arrays(&batch, names.iter().copied()).ok_or("a column that was asked for is not there")?;
     let values = part.values.iter().map(|values| values.values().to_vec()).collect();

@@ -72,7 +72,7 @@ impl Manifest {
             None => None,
         };
         if let (Some((name, provider)), Some(table)) = (&provider, &raw.provider) {
-            let checked = provider.check(raw.interval_ns(), raw.adjustment);
+            let checked = provider.check(raw.kind, raw.interval_ns(), raw.adjustment);
             checked.map_err(|message| fault(table.span().start, format!("provider {name}: {message}")))?;
             raw.check_remote(provider.as_ref()).map_err(|(at, message)| fault(at, message))?;
         }
@@ -300,7 +300,6 @@ mode.martingale.volatility = 0.01
                 "symbol = \"C\"\nsymbols = [\"A\"]",
                 ":6:11: unknown symbol `C`; did you mean `A`?",
             ),
-            ("name = \"example\"", "name = \"example\"\nkind = \"series\"", "no provider gives a series"),
             ("interval = \"1h\"", "interval = \"hourly\"", ":6:12: \"hourly\" is no bar size like 2m, 1h or 1d"),
             ("2018-02-01", "2017-02-01", ":8:8: span: 2018-01-01 is not before 2017-02-01"),
             ("name = \"example\"", "name = \"../example\"", ":2:8: \"../example\" is no dataset name"),

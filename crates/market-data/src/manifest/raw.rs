@@ -26,7 +26,7 @@ pub(super) struct Raw {
     summary: String,
     source: String,
     #[serde(default)]
-    kind: Kind,
+    pub(super) kind: Kind,
     symbol: Option<String>,
     symbols: Option<Spanned<Vec<String>>>,
     interval: Spanned<Interval>,
@@ -128,7 +128,9 @@ impl Raw {
             (Kind::Series, Interval::Irregular) if stamped_open => {
                 Err((at, "without an interval a value is stamped when it is known: file.stamp = \"close\"".to_owned()))
             }
-            (Kind::Series, _) if self.provider.is_some() => Err((at, "no provider gives a series".to_owned())),
+            (Kind::Series, Interval::Months(_) | Interval::Irregular) if self.provider.is_some() => {
+                Err((at, "a provider gives a series of fixed steps, like interval = \"1d\"".to_owned()))
+            }
             _ => Ok(()),
         }
     }

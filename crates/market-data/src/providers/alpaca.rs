@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::network::Network;
 use crate::provider::{Fetched, Provider, Request};
 use crate::providers::remote::{self, Collected, DAY, Fault, HOUR, MINUTE, Row, Session};
-use crate::{Adjustment, MarketDataError};
+use crate::{Adjustment, Kind, MarketDataError};
 
 const HOST: &str = "https://data.alpaca.markets";
 const SPACING: Duration = Duration::from_millis(310);
@@ -62,7 +62,7 @@ enum Feed {
 }
 
 impl Provider for Alpaca {
-    fn check(&self, interval_ns: i64, adjustment: Adjustment) -> Result<(), String> {
+    fn check(&self, _: Kind, interval_ns: i64, adjustment: Adjustment) -> Result<(), String> {
         remote::interval_name(INTERVALS, interval_ns)?;
         if adjustment == Adjustment::Mixed { Err(remote::no_mix("alpaca")) } else { Ok(()) }
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::network::Network;
 use crate::provider::{Fetched, Provider, Request};
 use crate::providers::remote::{self, Collected, DAY, Fault, HOUR, MINUTE, Row, Session};
-use crate::{Adjustment, MarketDataError};
+use crate::{Adjustment, Kind, MarketDataError};
 
 const HOST: &str = "https://api-pub.bitfinex.com";
 const SPACING: Duration = Duration::from_millis(2_100);
@@ -40,7 +40,7 @@ pub(crate) struct Bitfinex {
 }
 
 impl Provider for Bitfinex {
-    fn check(&self, interval_ns: i64, adjustment: Adjustment) -> Result<(), String> {
+    fn check(&self, _: Kind, interval_ns: i64, adjustment: Adjustment) -> Result<(), String> {
         match adjustment {
             Adjustment::None => remote::interval_name(INTERVALS, interval_ns).map(|_| ()),
             _ => Err("bitfinex gives prices as traded; set adjustment = \"none\"".to_owned()),

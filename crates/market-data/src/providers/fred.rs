@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::network::Network;
 use crate::provider::{Fetched, Provider, Request};
 use crate::providers::remote::{self, Collected, DAY, Fault, Row, Session};
-use crate::{Adjustment, MarketDataError};
+use crate::{Adjustment, Kind, MarketDataError};
 
 const HOST: &str = "https://fred.stlouisfed.org";
 const SPACING: Duration = Duration::from_millis(500);
@@ -31,10 +31,11 @@ pub(crate) struct Fred {
 }
 
 impl Provider for Fred {
-    fn check(&self, interval_ns: i64, adjustment: Adjustment) -> Result<(), String> {
-        match (interval_ns, adjustment) {
-            (DAY, Adjustment::None) => Ok(()),
-            (DAY, _) => Err("fred adjusts nothing; set adjustment = \"none\"".to_owned()),
+    fn check(&self, kind: Kind, interval_ns: i64, adjustment: Adjustment) -> Result<(), String> {
+        match (kind, interval_ns, adjustment) {
+            (Kind::Series, DAY, Adjustment::None) => Ok(()),
+            (Kind::Bars, ..) => Err("fred gives values, not bars; set kind = \"series\"".to_owned()),
+            (_, DAY, _) => Err("fred adjusts nothing; set adjustment = \"none\"".to_owned()),
             _ => Err("fred dates its values by day; set interval = \"1d\"".to_owned()),
         }
     }
@@ -43,7 +44,7 @@ impl Provider for Fred {
         true
     }
 
-    /// A value is a bar whose four prices are the value, without volume.
+    /// A value comes as the close of a bar, of which it is all prices.
     fn fetch(&self, request: &Request<'_>, network: Option<&Network>) -> Result<Fetched, MarketDataError> {
         let network = network.ok_or(MarketDataError::Offline { provider: "fred" })?;
         let session = Session::new("fred", HOST, SPACING, request, network);

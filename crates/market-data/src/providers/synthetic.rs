@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::network::Network;
 use crate::provider::{Fetched, Provider, Request};
 use crate::providers::noise::{stream, uniform, unit};
-use crate::{Adjustment, Bar, BarColumns, Cleaning, MarketDataError};
+use crate::{Adjustment, Bar, BarColumns, Cleaning, Kind, MarketDataError};
 
 /// Pieces of a bar's path.
 const STEPS: usize = 12;
@@ -147,7 +147,7 @@ impl Mode {
 }
 
 impl Provider for Synthetic {
-    fn check(&self, _: i64, _: Adjustment) -> Result<(), String> {
+    fn check(&self, _: Kind, _: i64, _: Adjustment) -> Result<(), String> {
         Ok(())
     }
 

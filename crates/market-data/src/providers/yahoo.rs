@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::network::Network;
 use crate::provider::{Fetched, Provider, Request};
 use crate::providers::remote::{self, Collected, DAY, Fault, HOUR, MINUTE, Row, SECOND, Session};
-use crate::{Adjustment, MarketDataError, Span};
+use crate::{Adjustment, Kind, MarketDataError, Span};
 
 const HOST: &str = "https://query1.finance.yahoo.com";
 const SPACING: Duration = Duration::from_millis(500);
@@ -43,7 +43,7 @@ pub(crate) struct Yahoo {
 }
 
 impl Provider for Yahoo {
-    fn check(&self, interval_ns: i64, adjustment: Adjustment) -> Result<(), String> {
+    fn check(&self, _: Kind, interval_ns: i64, adjustment: Adjustment) -> Result<(), String> {
         remote::interval_name(INTERVALS, interval_ns)?;
         match adjustment {
             Adjustment::SplitAndDividend if interval_ns != DAY => {

@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use pavlov_market_data::{Clock, Limits, Manifest, Network, Secret, Sources};
-use pavlov_store::Disk;
+use pavlov_market_data::{
+    Clock, Kind, Limits, Manifest, MarketDataError, Network, Secret, Sources, fetch, fetch_series, load_dataset,
+    load_series,
+};
+use pavlov_store::{Disk, Hash};
 
 /// 2024-01-05T22:00:00Z.
 pub(crate) const NOW_NS: i64 = 1_704_492_000_000_000_000;
@@ -226,8 +229,9 @@ pub(crate) fn network(clock: Arc<VirtualClock>, base: &str) -> Network {
 /// A manifest of a remote provider.
 pub(crate) fn remote(provider: &str, symbol: &str, interval: &str, adjustment: &str, span: [&str; 2]) -> Manifest {
     let [from, to] = span;
+    let kind = if provider == "fred" { "series" } else { "bars" };
     let text = format!(
-        "schema_version = 1\nname = \"remote\"\nsummary = \"s\"\nsource = \"s\"\nsymbol = \"{symbol}\"\n\
+        "schema_version = 1\nname = \"remote\"\nsummary = \"s\"\nsource = \"s\"\nkind = \"{kind}\"\nsymbol = \"{symbol}\"\n\
          interval = \"{interval}\"\nadjustment = \"{adjustment}\"\nspan = [\"{from}\", \"{to}\"]\n\
          [provider]\nname = \"{provider}\"\n"
     );
@@ -250,6 +254,38 @@ pub(crate) fn example(provider: &str) -> (Manifest, Vec<u8>) {
 
 pub(crate) fn testdata(file: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/providers").join(file)).unwrap()
+}
+
+/// What stands in bars and series alike, and all of it as it would be logged.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) times: Vec<i64>,
+    /// Closes or values.
+    pub(crate) values: Vec<f64>,
+    pub(crate) hash: Hash,
+    pub(crate) shown: String,
+}
+
+/// Fetches bars or a series, or without a network loads them.
+pub(crate) fn got(manifest: &Manifest, from: &Sources, network: Option<&Network>) -> Result<Got, MarketDataError> {
+    match (manifest.kind(), network) {
+        (Kind::Bars, network) => {
+            let got = if network.is_some() { fetch(manifest, from, network) } else { load_dataset(manifest, from) }?;
+            let shown = format!("{got:?}");
+            Ok(Got { times: got.bars.times().to_vec(), values: got.bars.close().to_vec(), hash: got.hash, shown })
+        }
+        (Kind::Series, network) => {
+            let got =
+                if network.is_some() { fetch_series(manifest, from, network) } else { load_series(manifest, from) }?;
+            let shown = format!("{got:?}");
+            Ok(Got {
+                times: got.series.times_ns().to_vec(),
+                values: got.series.values().to_vec(),
+                hash: got.hash,
+                shown,
+            })
+        }
+    }
 }
 
 /// A cache on this disk, without a data folder.
