@@ -26,7 +26,7 @@ const USER_AGENT: &str = concat!("Mozilla/5.0 (compatible; pavlov/", env!("CARGO
 #[non_exhaustive]
 pub enum HttpFault {
     /// No answer, or a part of one, after every attempt.
-    #[error("no whole answer in {attempts} attempts, the last one: {cause}; check the connection")]
+    #[error("no whole answer in {}, the last one: {cause}; check the connection", times(*attempts))]
     Connection {
         /// Requests made.
         attempts: u32,
@@ -34,7 +34,7 @@ pub enum HttpFault {
         cause: String,
     },
     /// The service refuses.
-    #[error("status {status} in {attempts} attempts{}{}", cure(*status), quoted(answer))]
+    #[error("status {status} in {}{}{}", times(*attempts), cure(*status), quoted(answer))]
     Status {
         /// The status of the last answer.
         status: u16,
@@ -57,6 +57,10 @@ pub enum HttpFault {
         /// Bytes allowed.
         limit: u64,
     },
+}
+
+fn times(attempts: u32) -> String {
+    if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") }
 }
 
 fn cure(status: u16) -> &'static str {
