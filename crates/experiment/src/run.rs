@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pavlov_agents::Device;
-use pavlov_market_data::{Manifest, Sources, load_dataset, manifest_text, manifests};
+use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset, manifest_text, manifests};
 use pavlov_store::{Disk, OsDisk, RunFolder};
 use rayon::prelude::*;
 
@@ -40,7 +40,7 @@ pub struct Options {
 
 impl Options {
     /// Where datasets are looked for.
-    pub(crate) fn sources(&self) -> Sources {
+    pub fn sources(&self) -> Sources {
         Sources { disk: self.disk.clone(), cache_dir: Some(self.cache_dir.clone()), data_dir: self.data_dir.clone() }
     }
 }
@@ -181,7 +181,12 @@ fn add_manifests(plan: &mut Plan, options: &Options) -> Result<(), ExperimentErr
     if plan.manifest.is_none() {
         plan.manifest = Some(read_manifest("data.dataset", &plan.data.dataset, options)?);
     }
-    let mut manifests = plan.series_manifests.clone();
+    let mut manifests = plan.other_manifests.clone();
+    for dataset in &plan.data.assets {
+        if !manifests.contains_key(dataset) {
+            manifests.insert(dataset.clone(), read_manifest("data.assets", dataset, options)?);
+        }
+    }
     for (name, config) in plan.series() {
         for dataset in config.source.datasets() {
             if !manifests.contains_key(dataset) {
@@ -189,7 +194,7 @@ fn add_manifests(plan: &mut Plan, options: &Options) -> Result<(), ExperimentErr
             }
         }
     }
-    plan.series_manifests = manifests;
+    plan.other_manifests = manifests;
     Ok(())
 }
 
@@ -230,10 +235,16 @@ fn load_world(
         |dataset: &str, text: Option<&String>| Manifest::parse(text.map_or("", String::as_str), &origin(dataset));
     let dataset = load_dataset(&manifest(&plan.data.dataset, plan.manifest.as_ref())?, &sources)?;
     dataset.notes.iter().for_each(|note| told(note));
-    let manifest = |dataset: &str| manifest(dataset, plan.series_manifests.get(dataset));
+    let manifest = |dataset: &str| manifest(dataset, plan.other_manifests.get(dataset));
+    let asset = |dataset: &String| -> Result<Dataset, ExperimentError> {
+        let asset = load_dataset(&manifest(dataset)?, &sources)?;
+        asset.notes.iter().for_each(|note| told(note));
+        Ok(asset)
+    };
+    let assets = plan.data.assets.iter().map(asset).collect::<Result<Vec<_>, _>>()?;
     let load = |(name, config)| series::load(name, config, &manifest, &sources, &told);
     let series = plan.series().map(load).collect::<Result<Vec<_>, _>>()?;
-    world::build(plan, &dataset, &series)
+    world::build(plan, &dataset, &assets, &series)
 }
 
 /// The first free folder `<runs>/<name of the config>`, with a number if that name is taken.

@@ -6,21 +6,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{CONFIG, experiment, fingerprint, options, with_hooks};
+use common::{CONFIG, experiment, fingerprint, manifest, options, with_hooks};
 use pavlov_experiment::{ExperimentError, Options, Plan, report::Report, run};
 use pavlov_features::{FeatureConfig, Inputs, feature, fold};
 use pavlov_market_data::{Bars, Elapsed, Manifest, MarketWide, Sources, as_of, load_dataset, manifest_text};
 use pavlov_store::OsDisk;
-
-/// A made-up market of hours between two days.
-fn manifest(name: &str, from: &str, to: &str, seed: u32) -> String {
-    format!(
-        "schema_version = 1\nname = \"{name}\"\nsummary = \"hours\"\nsource = \"generated\"\nsymbol = \"{name}\"\n\
-         interval = \"1h\"\nadjustment = \"none\"\nspan = [\"{from}\", \"{to}\"]\nsources = [\"provider\"]\n\
-         [provider]\nname = \"synthetic\"\nseed = {seed}\nstart_price = 100.0\nmean_volume = 10.0\n\
-         [provider.mode.martingale]\nvolatility = 0.01\n"
-    )
-}
 
 /// The tiny experiment with a series that begins on `late` and a market of two symbols.
 fn config() -> String {

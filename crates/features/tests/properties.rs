@@ -28,7 +28,7 @@ fn fitted(scaling: &Scaling, features: &[Box<dyn FeatureConfig>], bars: &Bars, r
 
 fn frame_bits(bars: &Bars, features: &[Box<dyn FeatureConfig>], scaler: &FittedScaler) -> Vec<u32> {
     let all = Segment { start: 0, first: 0, end: bars.len() as u32 };
-    let frame = market(Inputs::new(bars, &series(bars)), features, scaler, vec![all]).unwrap().frame;
+    let frame = market(Inputs::new(bars, &series(bars)), &[], features, scaler, vec![all]).unwrap().frame;
     (0..frame.rows()).flat_map(|t| frame.row(t)).map(|value| value.to_bits()).collect()
 }
 
@@ -164,7 +164,7 @@ fn values_are_finite_and_in_their_range_whatever_the_prices_are() {
             for scaling in [Scaling::None, Scaling::Standard, Scaling::MinMax, Scaling::Robust, Scaling::Tdqn] {
                 let scaled = FittedScaler::fit(&scaling, &features, inputs, 0..bars.len()).and_then(|scaler| {
                     let all = Segment { start: 0, first: 0, end: bars.len() as u32 };
-                    market(inputs, &features, &scaler, vec![all])
+                    market(inputs, &[], &features, &scaler, vec![all])
                 });
                 assert!(scaled.is_ok(), "PROMISE=R14 SEED={seed} {what} {scaling:?}: {scaled:?}");
             }

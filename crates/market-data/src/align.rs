@@ -1,9 +1,9 @@
-//! As-of join: a series on the clock of other bars, each value from the moment on at which it became known.
+//! Several sources on one clock: series as of the moment at which they became known, symbols where all of them traded.
 
 use serde::{Deserialize, Serialize};
 
 use crate::time::Interval;
-use crate::{MarketDataError, Series};
+use crate::{Bars, MarketDataError, Series};
 
 /// A length of time, not 0, in which a day is 24 hours; written `"5d"`, `"90m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,6 +78,19 @@ pub fn as_of(series: &Series, clock: &[i64], max_age: Elapsed) -> Result<Aligned
     }
 }
 
+/// The bars of each symbol at the close stamps that all of them have, so that a row is the same instant in all.
+///
+/// Nothing is carried forward: where a symbol did not trade, no price stands for it, and the row is left out for all.
+pub fn common(symbols: &[&Bars]) -> Vec<Bars> {
+    let Some((first, others)) = symbols.split_first() else { return Vec::new() };
+    if others.iter().all(|other| other.times() == first.times()) {
+        return symbols.iter().map(|bars| (*bars).clone()).collect();
+    }
+    let everywhere = |time: &&i64| others.iter().all(|other| other.times().binary_search(time).is_ok());
+    let times: Vec<i64> = first.times().iter().filter(everywhere).copied().collect();
+    symbols.iter().map(|bars| bars.at(&times)).collect()
+}
+
 fn stale(series: &Series, last: usize, time: i64, max_age: Elapsed) -> MarketDataError {
     let known = series.times_ns()[last];
     let age = time.saturating_sub(known);
@@ -93,6 +106,7 @@ fn stale(series: &Series, last: usize, time: i64, max_age: Elapsed) -> MarketDat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Bar, BarColumns, BarPolicy};
 
     const HOUR: i64 = 3_600_000_000_000;
 
@@ -106,6 +120,26 @@ mod tests {
 
     fn series(times: &[i64], values: &[f64]) -> Series {
         Series::new("VIX", 0, hours(times), values.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn symbols_keep_the_bars_that_all_of_them_have() {
+        let bars = |symbol: &str, times: &[i64]| {
+            let mut columns = BarColumns::default();
+            for &time in &hours(times) {
+                let price = 1.0 + time as f64;
+                columns.push(Bar { time, open: price, high: price, low: price, close: price, volume: 0.0 });
+            }
+            Bars::new(symbol, HOUR, columns, &BarPolicy::default()).unwrap()
+        };
+        let (a, b, c) = (bars("A", &[1, 2, 3, 5, 8]), bars("B", &[2, 3, 4, 5, 9]), bars("C", &[1, 2, 3, 4, 5]));
+        let got = common(&[&a, &b, &c]);
+        for (got, whole) in got.iter().zip([&a, &b, &c]) {
+            assert_eq!((got.times(), got.symbol()), (&hours(&[2, 3, 5])[..], whole.symbol()));
+            assert!(got.times().iter().zip(got.close()).all(|(time, close)| *close == 1.0 + *time as f64));
+        }
+        assert_eq!(common(&[&a, &a]), [a.clone(), a.clone()]);
+        assert!(common(&[&a, &bars("D", &[4])]).iter().all(Bars::is_empty) && common(&[]).is_empty());
     }
 
     #[test]

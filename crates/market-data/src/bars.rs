@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, Float64Array, TimestampNanosecondArray};
+use arrow::array::{Array, AsArray, BooleanArray, Float64Array, TimestampNanosecondArray};
+use arrow::compute::filter;
+use arrow::datatypes::Float64Type;
 use pavlov_store::Hash;
 use serde::{Deserialize, Serialize};
 
@@ -264,6 +266,22 @@ impl Bars {
             times: self.times.slice(start, len),
             prices: self.prices.each_ref().map(|values| values.slice(start, len)),
             extras: self.extras.as_ref().map(|extras| extras.each_ref().map(|values| values.slice(start, len))),
+        }
+    }
+
+    /// The bars with these close stamps, each of which there is.
+    pub(crate) fn at(&self, times: &[i64]) -> Bars {
+        let is_there = BooleanArray::from_iter(self.times().iter().map(|time| Some(times.binary_search(time).is_ok())));
+        let chosen = |values: &Float64Array| {
+            let values = filter(values, &is_there).expect("a mask as long as the column");
+            values.as_primitive::<Float64Type>().clone()
+        };
+        Bars {
+            symbol: self.symbol.clone(),
+            interval_ns: self.interval_ns,
+            times: TimestampNanosecondArray::from(times.to_vec()),
+            prices: self.prices.each_ref().map(chosen),
+            extras: self.extras.as_ref().map(|extras| extras.each_ref().map(chosen)),
         }
     }
 

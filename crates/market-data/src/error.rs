@@ -113,9 +113,9 @@ pub enum MarketDataError {
         /// First and last time of the clock.
         clock: Option<(i64, i64)>,
     },
-    /// Symbols of one market have bars of several sizes.
+    /// Symbols that stand side by side have bars of several sizes.
     #[error(
-        "{} has bars of {} ns and {} of {} ns; a market-wide series needs bars of one size",
+        "{} has bars of {} ns and {} of {} ns; symbols side by side need bars of one size",
         symbols[0], ns[0], symbols[1], ns[1]
     )]
     MixedIntervals {

@@ -68,7 +68,7 @@ mod rules;
 mod series;
 mod time;
 
-pub use align::{Aligned, Elapsed, as_of};
+pub use align::{Aligned, Elapsed, as_of, common};
 pub use bars::{Bar, BarColumns, Bars, Extras, Gaps};
 pub use cache::{ScannedColumns, scan};
 pub use check::{Check, check};
