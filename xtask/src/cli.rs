@@ -48,7 +48,7 @@ pub(crate) enum Command {
         #[arg(long)]
         quiet: bool,
     },
-    /// Market data: import a file, list the datasets, verify the cache, check what a dataset is made of.
+    /// Market data: import a file, fetch from a provider, list the datasets, verify the cache, check a dataset's quality.
     Data {
         #[command(subcommand)]
         command: DataCommand,
@@ -112,6 +112,17 @@ pub(crate) enum DataCommand {
         /// Cache folder to write to.
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+    },
+    /// Bring a dataset into the cache; its provider is asked only for what the cache lacks.
+    Fetch {
+        /// Name of a manifest in datasets/.
+        dataset: String,
+        /// Open no connection: the cache or a file must have it all.
+        #[arg(long)]
+        offline: bool,
+        /// Folder with your market files [default: PAVLOV_DATA_DIR].
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
     },
     /// Show every dataset: source, span, whether it is cached.
     List {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use cli::{Cli, Command, DataCommand, DeviceChoice, Place};
-use pavlov_experiment::{Device, ExperimentError, Hooks, Options, OsDisk, audit, data, report, run};
+use pavlov_experiment::{Device, ExperimentError, Hooks, Network, Options, OsDisk, audit, data, report, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -90,6 +90,10 @@ fn data(command: DataCommand) -> anyhow::Result<ExitCode> {
             let options = options(None, 1);
             let out = out.unwrap_or_else(|| options.cache_dir.clone());
             data::import(&file, manifest.as_deref(), &out, &options)?
+        }
+        DataCommand::Fetch { dataset, offline, data_dir } => {
+            let network = (!offline).then(|| Network::new(|name| std::env::var(name).ok(), progress::say));
+            data::fetch(&dataset, &options(data_dir, 1), network.as_ref())?
         }
         DataCommand::List { data_dir } => data::list(&options(data_dir, 1))?,
         DataCommand::Verify => data::verify(&options(None, 1))?,

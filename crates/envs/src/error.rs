@@ -34,7 +34,9 @@ pub enum EnvError {
         steps: u32,
     },
     /// The price table has another number of assets.
-    #[error("environment `{environment}` trades {expected} assets, the price table has {got}; name as many symbols")]
+    #[error(
+        "environment `{environment}` trades {expected} assets, the price table has {got}; list what is traded in data.assets"
+    )]
     Assets {
         /// Name of the environment.
         environment: &'static str,

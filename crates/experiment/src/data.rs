@@ -1,9 +1,10 @@
-//! The data commands: import a file, list the datasets, verify the cache, check a dataset's quality.
+//! The data commands: import a file, fetch from a provider, list the datasets, verify the cache, check a dataset's
+//! quality.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use pavlov_market_data::{self as market_data, DatasetStatus, Kind, Manifest, MarketDataError, Sources, manifest_for};
+use pavlov_market_data::{self as market_data, DatasetStatus, Kind, Manifest, MarketDataError, Network, manifest_for};
 use serde::Serialize;
 
 use crate::error::ExperimentError;
@@ -37,25 +38,40 @@ pub fn import(file: &Path, name: Option<&str>, out: &Path, options: &Options) ->
     Ok(Outcome { text: lines.join("\n") + "\n", sound: true })
 }
 
+/// Brings the dataset `name` into the cache, or up to date there, from the first of its manifest's sources that has it.
+///
+/// A remote provider is asked only for what the cache lacks, and not at all without a network.
+///
+/// # Errors
+/// [`ExperimentError::UnknownDataset`] or [`ExperimentError::Data`]; the cache is then as it was.
+pub fn fetch(name: &str, options: &Options, network: Option<&Network>) -> Result<Outcome, ExperimentError> {
+    let manifest = Manifest::parse(&read_manifest(name, name, options)?, &manifest_path(name, options))?;
+    let (origin, provenance, hash, notes) = match manifest.kind() {
+        Kind::Bars => {
+            let dataset = market_data::fetch(&manifest, &options.sources(), network)?;
+            (dataset.origin, dataset.provenance, dataset.hash, dataset.notes)
+        }
+        Kind::Series => {
+            let dataset = market_data::fetch_series(&manifest, &options.sources(), network)?;
+            (dataset.origin, dataset.provenance, dataset.hash, dataset.notes)
+        }
+    };
+    let notes = notes.iter().map(|note| format!("note: {note}"));
+    let lines = [format!("{name} from {origin}"), provenance.summary(), format!("content hash {hash}")];
+    Ok(Outcome { text: notes.chain(lines).collect::<Vec<_>>().join("\n") + "\n", sound: true })
+}
+
 /// Every dataset: what it is, its span, and where it can be had now.
 ///
 /// # Errors
 /// [`ExperimentError::Data`] if a manifest is wrong.
 pub fn list(options: &Options) -> Result<Outcome, ExperimentError> {
-    let statuses = market_data::list(&options.datasets_dir, &sources(options))?;
+    let statuses = market_data::list(&options.datasets_dir, &options.sources())?;
     let mut text = String::new();
     for group in statuses.chunk_by(|one, next| group(&one.name).is_some() && group(&one.name) == group(&next.name)) {
         text += &entry(group);
     }
     Ok(Outcome { text, sound: true })
-}
-
-fn sources(options: &Options) -> Sources {
-    Sources {
-        disk: options.disk.clone(),
-        cache_dir: Some(options.cache_dir.clone()),
-        data_dir: options.data_dir.clone(),
-    }
 }
 
 /// Judges the rows of a dataset's source: what is odd, and what its manifest makes of it; also as JSON into a file.
@@ -65,7 +81,7 @@ fn sources(options: &Options) -> Sources {
 /// or read, or the JSON cannot be written. A dataset that its manifest refuses is not sound, and no error.
 pub fn check(name: &str, json: Option<&Path>, options: &Options) -> Result<Outcome, ExperimentError> {
     let manifest = Manifest::parse(&read_manifest(name, name, options)?, &manifest_path(name, options))?;
-    let found = market_data::check(&manifest, &sources(options))?;
+    let found = market_data::check(&manifest, &options.sources())?;
     if let Some(json) = json {
         let file = CheckFile { schema_version: 1, check: &found };
         let text = serde_json::to_string_pretty(&file).expect("a check is numbers, texts and lists, which JSON takes");
@@ -112,7 +128,7 @@ fn counts(group: &[DatasetStatus]) -> String {
 
 fn places(status: &DatasetStatus) -> String {
     let cached = status.cached.then(|| "cached".to_owned());
-    let provider = status.provider.map(|name| format!("made by provider {name}"));
+    let provider = status.provider.map(|name| format!("from provider {name}"));
     let file = status.file.as_ref().map(|(path, there)| match there {
         true => format!("file {}", path.display()),
         false => format!("file {} is not there: give its folder with --data-dir", path.display()),

@@ -36,7 +36,7 @@ mod world;
 pub use error::ExperimentError;
 pub use hooks::{Event, Hooks};
 pub use pavlov_agents::Device;
-pub use pavlov_market_data::Span;
+pub use pavlov_market_data::{Network, Span};
 pub use pavlov_store::OsDisk;
 pub use plan::{DataConfig, EvalConfig, Plan, RunsConfig, SCHEMA_VERSION, TrainConfig};
 pub use run::Options;

@@ -42,8 +42,8 @@ pub struct Plan {
     pub runs: RunsConfig,
     /// Text of the dataset's manifest; in the `plan.toml` of a run only.
     pub manifest: Option<String>,
-    /// Texts of the manifests of the series' datasets, by name; in the `plan.toml` of a run only.
-    pub series_manifests: BTreeMap<String, String>,
+    /// Texts of the manifests of the other datasets, by name; in the `plan.toml` of a run only.
+    pub other_manifests: BTreeMap<String, String>,
 }
 
 /// Section `[data]`.
@@ -51,6 +51,9 @@ pub struct Plan {
 pub struct DataConfig {
     /// Name of a manifest `datasets/<name>.toml`. Required.
     pub dataset: String,
+    /// The datasets that are traded, in the environment's order, known at the same bars. Default: the dataset itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<String>,
     /// Training span, half-open, UTC: bars that open in it. Required.
     pub train: Span,
     /// Test span, half-open, UTC; begins at or after the end of the training span. Required.
@@ -65,6 +68,7 @@ pub struct DataConfig {
 #[serde(default, deny_unknown_fields)]
 struct RawData {
     dataset: Option<String>,
+    assets: Vec<String>,
     train: Option<Span>,
     test: Option<Span>,
 }
@@ -160,9 +164,9 @@ impl Plan {
     pub fn to_text(&self) -> String {
         let mut table = self.to_toml();
         table.extend(self.manifest.clone().map(|text| ("manifest".to_owned(), text.into())));
-        if !self.series_manifests.is_empty() {
-            let texts = self.series_manifests.iter().map(|(name, text)| (name.clone(), text.clone().into()));
-            table.insert("series_manifests".into(), toml::Value::Table(texts.collect()));
+        if !self.other_manifests.is_empty() {
+            let texts = self.other_manifests.iter().map(|(name, text)| (name.clone(), text.clone().into()));
+            table.insert("other_manifests".into(), toml::Value::Table(texts.collect()));
         }
         table.to_string()
     }
@@ -227,7 +231,7 @@ const SECTIONS: [&str; 11] = [
     "eval",
     "runs",
     "manifest",
-    "series_manifests",
+    "other_manifests",
 ];
 
 type Value<'t> = Spanned<DeValue<'t>>;
@@ -257,11 +261,11 @@ impl Reader<'_> {
         let runs = self.plain("runs", table.remove("runs"), check_runs);
         let manifest =
             table.remove("manifest").and_then(|m| self.source.read("manifest", &m, self.problems, String::deserialize));
-        let series_manifests = self.plain("series_manifests", table.remove("series_manifests"), |_| Vec::new());
+        let other_manifests = self.plain("other_manifests", table.remove("other_manifests"), |_| Vec::new());
         let (scaling, features) = features?;
         Some(Plan {
             manifest,
-            series_manifests: series_manifests?,
+            other_manifests: other_manifests?,
             name: name?,
             data: data?,
             scaling,
@@ -333,7 +337,8 @@ impl Reader<'_> {
             messages.push(format!("test must begin at or after the end of train, got {test} after {train}"));
         }
         self.source.check("data", &value, messages, self.problems);
-        Some(DataConfig { dataset: raw.dataset?, train: raw.train?, test: raw.test?, series: series? })
+        let (dataset, assets) = (raw.dataset?, raw.assets);
+        Some(DataConfig { dataset, assets, train: raw.train?, test: raw.test?, series: series? })
     }
 
     /// The tables `[data.series.NAME]`.

@@ -38,6 +38,13 @@ pub struct Options {
     pub git_commit: Option<String>,
 }
 
+impl Options {
+    /// Where datasets are looked for.
+    pub fn sources(&self) -> Sources {
+        Sources { disk: self.disk.clone(), cache_dir: Some(self.cache_dir.clone()), data_dir: self.data_dir.clone() }
+    }
+}
+
 /// A run folder with all that is needed to work on it.
 struct Workplace<'a> {
     folder: RunFolder,
@@ -180,7 +187,12 @@ pub(crate) fn add_manifests(plan: &mut Plan, options: &Options) -> Result<(), Ex
     if plan.manifest.is_none() {
         plan.manifest = Some(read_manifest("data.dataset", &plan.data.dataset, options)?);
     }
-    let mut manifests = plan.series_manifests.clone();
+    let mut manifests = plan.other_manifests.clone();
+    for dataset in &plan.data.assets {
+        if !manifests.contains_key(dataset) {
+            manifests.insert(dataset.clone(), read_manifest("data.assets", dataset, options)?);
+        }
+    }
     for (name, config) in plan.series() {
         for dataset in config.source.datasets() {
             if !manifests.contains_key(dataset) {
@@ -188,7 +200,7 @@ pub(crate) fn add_manifests(plan: &mut Plan, options: &Options) -> Result<(), Ex
             }
         }
     }
-    plan.series_manifests = manifests;
+    plan.other_manifests = manifests;
     Ok(())
 }
 
@@ -223,31 +235,33 @@ fn load_world(
     options: &Options,
     hooks: &Hooks<'_>,
 ) -> Result<World, ExperimentError> {
-    let (dataset, series) = load_data(plan, origin, options, hooks)?;
-    world::build(plan, &dataset, &series)
+    let (dataset, assets, series) = load_data(plan, origin, options, hooks)?;
+    world::build(plan, &dataset, &assets, &series)
 }
 
-/// Bars and series of a plan.
+/// Bars, those of the traded assets, and series of a plan.
 pub(crate) fn load_data(
     plan: &Plan,
     origin: &dyn Fn(&str) -> PathBuf,
     options: &Options,
     hooks: &Hooks<'_>,
-) -> Result<(Dataset, Vec<LoadedSeries>), ExperimentError> {
-    let sources = Sources {
-        disk: options.disk.clone(),
-        cache_dir: Some(options.cache_dir.clone()),
-        data_dir: options.data_dir.clone(),
-    };
+) -> Result<(Dataset, Vec<Dataset>, Vec<LoadedSeries>), ExperimentError> {
+    let sources = options.sources();
     let told = |note: &str| (hooks.progress)(Event::Note(note));
     let manifest =
         |dataset: &str, text: Option<&String>| Manifest::parse(text.map_or("", String::as_str), &origin(dataset));
     let dataset = load_dataset(&manifest(&plan.data.dataset, plan.manifest.as_ref())?, &sources)?;
     dataset.notes.iter().for_each(|note| told(note));
-    let manifest = |dataset: &str| manifest(dataset, plan.series_manifests.get(dataset));
+    let manifest = |dataset: &str| manifest(dataset, plan.other_manifests.get(dataset));
+    let asset = |dataset: &String| -> Result<Dataset, ExperimentError> {
+        let asset = load_dataset(&manifest(dataset)?, &sources)?;
+        asset.notes.iter().for_each(|note| told(note));
+        Ok(asset)
+    };
+    let assets = plan.data.assets.iter().map(asset).collect::<Result<Vec<_>, _>>()?;
     let load = |(name, config)| series::load(name, config, &manifest, &sources, &told);
     let series = plan.series().map(load).collect::<Result<Vec<_>, _>>()?;
-    Ok((dataset, series))
+    Ok((dataset, assets, series))
 }
 
 /// The first free folder `<runs>/<name of the config>`, with a number if that name is taken.

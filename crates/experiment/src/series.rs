@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use pavlov_market_data::{
-    Kind, Manifest, MarketDataError, MarketWide, MaxAge, Series, Sources, load_dataset, load_series,
+    Elapsed, Kind, Manifest, MarketDataError, MarketWide, Series, Sources, load_dataset, load_series,
 };
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ExperimentError;
@@ -16,7 +17,9 @@ pub struct SeriesConfig {
     /// What it is made of.
     pub source: SeriesSource,
     /// How long a value may be carried forward. Required.
-    pub max_age: MaxAge,
+    pub max_age: Elapsed,
+    /// How long after its stamp a value became known. Default: at once.
+    pub delay: Option<Elapsed>,
 }
 
 /// What a series is made of.
@@ -53,13 +56,15 @@ struct RawSeries {
     of: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<MarketWide>,
-    max_age: MaxAge,
+    max_age: Elapsed,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay: Option<Elapsed>,
 }
 
 impl TryFrom<RawSeries> for SeriesConfig {
     type Error = String;
 
-    fn try_from(RawSeries { dataset, of, value, max_age }: RawSeries) -> Result<Self, String> {
+    fn try_from(RawSeries { dataset, of, value, max_age, delay }: RawSeries) -> Result<Self, String> {
         let source = match (dataset, of, value) {
             (Some(dataset), None, None) => SeriesSource::Dataset(dataset),
             (None, Some(of), Some(value)) => SeriesSource::Market { of, value },
@@ -73,16 +78,16 @@ impl TryFrom<RawSeries> for SeriesConfig {
                 None => {}
             }
         }
-        Ok(SeriesConfig { source, max_age })
+        Ok(SeriesConfig { source, max_age, delay })
     }
 }
 
 impl From<SeriesConfig> for RawSeries {
-    fn from(SeriesConfig { source, max_age }: SeriesConfig) -> RawSeries {
+    fn from(SeriesConfig { source, max_age, delay }: SeriesConfig) -> RawSeries {
         match source {
-            SeriesSource::Dataset(name) => RawSeries { dataset: Some(name), of: None, value: None, max_age },
+            SeriesSource::Dataset(name) => RawSeries { dataset: Some(name), of: None, value: None, max_age, delay },
             SeriesSource::Market { of, value } => {
-                RawSeries { dataset: None, of: Some(of), value: Some(value), max_age }
+                RawSeries { dataset: None, of: Some(of), value: Some(value), max_age, delay }
             }
         }
     }
@@ -95,7 +100,7 @@ pub struct LoadedSeries {
     /// The values.
     pub series: Series,
     /// How long a value may be carried forward.
-    pub max_age: MaxAge,
+    pub max_age: Elapsed,
     /// Hash of each of its datasets.
     pub hashes: BTreeMap<String, String>,
     /// What a reader should know of it.
@@ -123,9 +128,12 @@ pub fn load(
             (series, format!("{dataset}, {provenance}"))
         }
         SeriesSource::Market { of, value } => {
+            let manifests = of.iter().map(|dataset| manifest(dataset)).collect::<Result<Vec<_>, _>>()?;
+            one_adjustment(&manifests).map_err(|source| ExperimentError::series(name, source))?;
+            let loaded: Vec<_> = manifests.par_iter().map(|manifest| load_dataset(manifest, sources)).collect();
             let mut symbols = Vec::new();
-            for dataset in of {
-                let loaded = load_dataset(&manifest(dataset)?, sources)?;
+            for (dataset, loaded) in of.iter().zip(loaded) {
+                let loaded = loaded?;
                 loaded.notes.iter().for_each(|note| told(note));
                 hashes.insert(dataset.clone(), loaded.hash.to_string());
                 symbols.push(loaded.bars);
@@ -140,8 +148,27 @@ pub fn load(
             (series, what)
         }
     };
-    let note = format!("series {name}: {what}; a value is carried forward for {age} at most");
+    let (series, later) = match config.delay {
+        None => (series, String::new()),
+        Some(delay) => {
+            let later = format!("; known {} after its stamp", String::from(delay));
+            (series.delayed(delay).map_err(|source| ExperimentError::series(name, source))?, later)
+        }
+    };
+    let note = format!("series {name}: {what}{later}; a value is carried forward for {age} at most");
     Ok(LoadedSeries { name: name.to_owned(), series, max_age: config.max_age, hashes, note })
+}
+
+/// Returns of prices that are adjusted in different ways are not alike.
+fn one_adjustment(manifests: &[Manifest]) -> Result<(), MarketDataError> {
+    let [first, others @ ..] = manifests else { return Ok(()) };
+    match others.iter().find(|other| other.adjustment() != first.adjustment()) {
+        None => Ok(()),
+        Some(other) => Err(MarketDataError::MixedAdjustments {
+            datasets: [first, other].map(|manifest| manifest.name().to_owned()),
+            adjustments: [first, other].map(Manifest::adjustment),
+        }),
+    }
 }
 
 /// A dataset as a series: values, hash, provenance, notes.

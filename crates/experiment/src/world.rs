@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pavlov_envs::{BatchFactory, EpisodeMode};
 use pavlov_features::{FittedScaler, Inputs};
-use pavlov_market_data::{Bars, Dataset, Span, as_of};
+use pavlov_market_data::{Bars, Dataset, MarketDataError, Span, as_of, common};
 use pavlov_rl_core::{Market, Segment};
 
 use crate::error::ExperimentError;
@@ -44,8 +44,14 @@ pub struct World {
 /// # Errors
 /// [`ExperimentError`] if a span holds too few bars, a series does not fit the bars, a feature is not finite or the
 /// environment refuses the data.
-pub fn build(plan: &Plan, dataset: &Dataset, series: &[LoadedSeries]) -> Result<World, ExperimentError> {
-    let joined = plan.join(&dataset.bars, series)?;
+pub fn build(
+    plan: &Plan,
+    dataset: &Dataset,
+    assets: &[Dataset],
+    series: &[LoadedSeries],
+) -> Result<World, ExperimentError> {
+    let traded: Vec<Bars> = assets.iter().map(|asset| asset.bars.clone()).collect();
+    let joined = plan.join(&dataset.bars, &traded, series)?;
     let bars = &joined.bars;
     let train_rows = bars.opening_between(plan.data.train.from_ns, plan.data.train.to_ns);
     let test_rows = bars.opening_between(plan.data.test.from_ns, plan.data.test.to_ns);
@@ -67,6 +73,9 @@ pub fn build(plan: &Plan, dataset: &Dataset, series: &[LoadedSeries]) -> Result<
     let spans = [("train", plan.data.train, &train_rows), ("test", plan.data.test, &test_rows)];
     let uncovered = spans.iter().filter_map(|(key, span, rows)| partly_covered(bars, key, *span, rows));
     let hashes = series.iter().flat_map(|series| series.hashes.clone());
+    let traded = plan.data.assets.iter().zip(assets);
+    let hashes = hashes.chain(traded.clone().map(|(name, asset)| (name.clone(), asset.hash.to_string())));
+    let traded = traded.map(|(name, asset)| format!("traded: {name}, {}", asset.provenance.summary()));
     Ok(World {
         training: build("data.train and environment", train, EpisodeMode::Sampled)?,
         train_span: build("data.train", train, EpisodeMode::Whole)?,
@@ -75,7 +84,10 @@ pub fn build(plan: &Plan, dataset: &Dataset, series: &[LoadedSeries]) -> Result<
         scaler,
         train,
         test,
-        data_notes: [dataset.provenance.summary()].into_iter().chain(series.iter().map(|s| s.note.clone())).collect(),
+        data_notes: std::iter::once(dataset.provenance.summary())
+            .chain(traded)
+            .chain(series.iter().map(|s| s.note.clone()))
+            .collect(),
         data_hashes: hashes.chain([(plan.data.dataset.clone(), dataset.hash.to_string())]).collect(),
         market,
     })
@@ -83,8 +95,8 @@ pub fn build(plan: &Plan, dataset: &Dataset, series: &[LoadedSeries]) -> Result<
 
 /// The stages from data to a market, each of which the audit repeats on other data.
 pub trait Stages {
-    /// Bars up to the end of the test span, with the series on their clock.
-    fn join(&self, bars: &Bars, series: &[LoadedSeries]) -> Result<Joined, ExperimentError>;
+    /// Bars up to the end of the test span, with those of the traded assets and the series on their clock.
+    fn join(&self, bars: &Bars, assets: &[Bars], series: &[LoadedSeries]) -> Result<Joined, ExperimentError>;
     /// The scaler of the training rows.
     fn fit(&self, joined: &Joined, training: Range<usize>) -> Result<FittedScaler, ExperimentError>;
     /// Scaled features and prices.
@@ -93,9 +105,9 @@ pub trait Stages {
 }
 
 impl Stages for Plan {
-    fn join(&self, bars: &Bars, series: &[LoadedSeries]) -> Result<Joined, ExperimentError> {
+    fn join(&self, bars: &Bars, assets: &[Bars], series: &[LoadedSeries]) -> Result<Joined, ExperimentError> {
         let end = bars.opening_between(self.data.test.from_ns, self.data.test.to_ns).end;
-        join(&bars.slice(0..end), series)
+        join(&bars.slice(0..end), assets, series)
     }
 
     fn fit(&self, joined: &Joined, training: Range<usize>) -> Result<FittedScaler, ExperimentError> {
@@ -108,16 +120,17 @@ impl Stages for Plan {
         scaler: &FittedScaler,
         segments: Vec<Segment>,
     ) -> Result<Market, ExperimentError> {
-        Ok(pavlov_features::market(joined.inputs(), &self.features, scaler, segments)?)
+        Ok(pavlov_features::market(joined.inputs(), &joined.assets, &self.features, scaler, segments)?)
     }
 }
 
-/// Bars and the value of each series at each of them.
+/// Bars, those of the assets at the same times, and the value of each series at each of them.
 pub struct Joined {
     pub bars: Bars,
+    pub assets: Vec<Bars>,
     pub values: BTreeMap<String, Vec<f64>>,
-    /// A sentence if bars were left out.
-    left_out: Option<String>,
+    /// A sentence for each reason for which bars were left out.
+    left_out: Vec<String>,
 }
 
 impl Joined {
@@ -126,8 +139,20 @@ impl Joined {
     }
 }
 
-/// Puts the series on the clock of the bars, from the first bar on at which all of them are known.
-fn join(bars: &Bars, series: &[LoadedSeries]) -> Result<Joined, ExperimentError> {
+/// Keeps the bars at which every asset has one, puts the series on their clock, and begins where all of them are known.
+fn join(bars: &Bars, assets: &[Bars], series: &[LoadedSeries]) -> Result<Joined, ExperimentError> {
+    let all: Vec<&Bars> = std::iter::once(bars).chain(assets).collect();
+    if let Some(other) = all.iter().find(|other| other.interval_ns() != bars.interval_ns()) {
+        let symbols = [bars.symbol(), other.symbol()].map(str::to_owned);
+        return Err(MarketDataError::MixedIntervals { symbols, ns: [bars.interval_ns(), other.interval_ns()] }.into());
+    }
+    let mut common = common(&all);
+    let kept = common.remove(0);
+    let num_lost = bars.len() - kept.len();
+    let lost = (num_lost > 0).then(|| {
+        format!("{num_lost} of {} bars are left out: not all of the traded assets have a bar there", bars.len())
+    });
+    let bars = &kept;
     let mut aligned = Vec::with_capacity(series.len());
     // Without a bar there is no clock; that the spans are empty is said later.
     let wanted = if bars.is_empty() { &[] } else { series };
@@ -146,7 +171,9 @@ fn join(bars: &Bars, series: &[LoadedSeries]) -> Result<Joined, ExperimentError>
         let values = &aligned.values[first - aligned.first..];
         ((*name).clone(), values.to_vec())
     });
-    Ok(Joined { values: values.collect(), bars: bars.slice(first..bars.len()), left_out })
+    let rest = |bars: &Bars| bars.slice(first..bars.len());
+    let left_out = lost.into_iter().chain(left_out).collect();
+    Ok(Joined { values: values.collect(), bars: rest(bars), assets: common.iter().map(rest).collect(), left_out })
 }
 
 /// A sentence if the bars leave more than a long weekend of a span uncovered.

@@ -6,21 +6,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{CONFIG, experiment, fingerprint, options, with_hooks};
+use common::{CONFIG, experiment, fingerprint, manifest, options, with_hooks};
 use pavlov_experiment::{ExperimentError, Options, Plan, report::Report, run};
 use pavlov_features::{FeatureConfig, Inputs, feature, fold};
-use pavlov_market_data::{Bars, Manifest, MarketWide, MaxAge, Sources, as_of, load_dataset, manifest_text};
+use pavlov_market_data::{Bars, Elapsed, Manifest, MarketWide, Sources, as_of, load_dataset, manifest_text};
 use pavlov_store::OsDisk;
-
-/// A made-up market of hours between two days.
-fn manifest(name: &str, from: &str, to: &str, seed: u32) -> String {
-    format!(
-        "schema_version = 1\nname = \"{name}\"\nsummary = \"hours\"\nsource = \"generated\"\nsymbol = \"{name}\"\n\
-         interval = \"1h\"\nadjustment = \"none\"\nspan = [\"{from}\", \"{to}\"]\nsources = [\"provider\"]\n\
-         [provider]\nname = \"synthetic\"\nseed = {seed}\nstart_price = 100.0\nmean_volume = 10.0\n\
-         [provider.mode.martingale]\nvolatility = 0.01\n"
-    )
-}
 
 /// The tiny experiment with a series that begins on `late` and a market of two symbols.
 fn config() -> String {
@@ -107,6 +97,35 @@ fn a_manifest_of_a_series_that_is_missing_or_wrong_is_named() {
 }
 
 #[test]
+fn a_delay_of_publication_moves_the_leading_gap_and_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let late = config().replace("max_age = \"1h\"", "max_age = \"1h\"\ndelay = \"2d\"");
+    let report = run_with(place.path(), "2018-01-01", "2018-03-01", &late).unwrap();
+    let gap = "the 48 bars that open in [2018-01-01T00:00:00Z, 2018-01-03T00:00:00Z) are left out: no value of series \
+               late is known there";
+    let notes = &report.subject.notes;
+    assert!(notes.iter().any(|note| note == gap), "{notes:?}");
+    let html = std::fs::read_to_string(place.path().join("run/report.html")).unwrap();
+    assert!(html.contains("; known 2d after its stamp; a value is carried forward for 1h at most"));
+}
+
+#[test]
+fn symbols_of_different_adjustment_are_not_one_market() {
+    let place = tempfile::tempdir().unwrap();
+    options(place.path(), 1);
+    run_with(place.path(), "2018-01-01", "2018-03-01", &config()).unwrap();
+    let path = place.path().join("datasets/two.toml");
+    let split =
+        manifest("two", "2018-01-01", "2018-03-01", 5).replace("adjustment = \"none\"", "adjustment = \"split\"");
+    pavlov_store::write_atomic(&OsDisk, &path, split.as_bytes()).unwrap();
+    let error = experiment(place.path(), "mixed", &config(), 1).unwrap_err();
+    let expected = "one has adjustment = \"none\" and two has \"split\"";
+    let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+    assert!(cause.contains(expected) || error.to_string().contains(expected), "{error}: {cause}");
+    assert_eq!(error.exit_code(), 2);
+}
+
+#[test]
 fn series_read_back_and_what_is_wrong_with_them_is_named() {
     let file = Path::new("series.toml");
     let plan = Plan::parse(file, &config(), &[]).unwrap();
@@ -128,6 +147,7 @@ fn series_read_back_and_what_is_wrong_with_them_is_named() {
             "{ macro = { series = \"vix\" } }, ",
             "names no section [data.series.vix]; known are late, market",
         ),
+        ("max_age = \"2h\"", "max_age = \"2h\"\ndelay = \"soon\"", "\"soon\" is no length of time like 90m"),
         ("\"two\"]", "\"one\"]", "`of` names one twice"),
         (", \"two\"]", "]", "`of` must name two datasets or more, got 1"),
         ("\"dispersion\"", "\"median\"", "unknown value `median`"),
@@ -146,8 +166,8 @@ fn bars(name: &str) -> Option<Bars> {
     Some(load_dataset(&Manifest::parse(&text, &path).unwrap(), &sources).unwrap().bars)
 }
 
-fn max_age(text: &str) -> MaxAge {
-    MaxAge::try_from(text.to_owned()).unwrap()
+fn max_age(text: &str) -> Elapsed {
+    Elapsed::try_from(text.to_owned()).unwrap()
 }
 
 /// Closes by date of a file of the double DQN article, read without any code of ours.

@@ -49,7 +49,7 @@ mod volume_change;
 
 pub use feature::{BLOCK, BarBlock, Feature, FeatureConfig};
 pub use inputs::{Followed, Inputs, series_bar};
-pub use pipeline::{FeatureTable, fold, frame, market};
+pub use pipeline::{FeatureTable, fold, fold_all, frame, market};
 pub use registry::{FEATURES, FeatureDoc, FeatureEntry, feature};
 pub use scaler::{FittedScaler, Scaling, TdqnRange};
 

@@ -1,5 +1,6 @@
 use pavlov_market_data::Bars;
 use pavlov_rl_core::{Frame, Market, PriceTable, Segment};
+use rayon::prelude::*;
 
 use crate::inputs::{Blocks, Followed};
 use crate::{BLOCK, Feature, FeatureConfig, FeatureError, FittedScaler, Inputs};
@@ -48,32 +49,61 @@ pub fn fold<'a>(
     Ok(FeatureTable { columns, values })
 }
 
-/// The market that environments play: scaled features ([`frame`]) and prices of the same rows.
+/// [`fold`] of many symbols, side by side on the threads of the current rayon pool.
 ///
-/// Rows are those of the bars; segments say which of them are warm enough to decide at.
+/// Each symbol is one task from its first bar to its last, so the tables are those of [`fold`], whatever the number of
+/// threads.
+///
+/// # Errors
+/// That of the first symbol, in their order, that has one.
+pub fn fold_all(
+    symbols: &[Inputs<'_>],
+    features: &[Box<dyn FeatureConfig>],
+) -> Result<Vec<FeatureTable>, FeatureError> {
+    let tables: Vec<_> = symbols.par_iter().map(|inputs| fold(*inputs, features)).collect();
+    tables.into_iter().collect()
+}
+
+/// The market that environments play: scaled features ([`frame`]) and the prices of what is traded, in the same rows.
+///
+/// Rows are those of the bars; segments say which of them are warm enough to decide at. `traded` are the bars of each
+/// asset ([`pavlov_market_data::common`]); none means the bars themselves.
 ///
 /// # Errors
 /// Those of [`fold`]; [`FeatureError::Market`] if a segment lies outside.
 ///
 /// # Panics
-/// If the scaler was fitted to other columns.
+/// If the scaler was fitted to other columns, or an asset does not have the close stamps of the bars.
 pub fn market<'a>(
     inputs: impl Into<Inputs<'a>>,
+    traded: &[Bars],
     features: &[Box<dyn FeatureConfig>],
     scaler: &FittedScaler,
     segments: Vec<Segment>,
 ) -> Result<Market, FeatureError> {
     let inputs = inputs.into();
     let bars = inputs.bars();
-    let prices = PriceTable {
-        assets: 1,
-        open: bars.open().to_vec(),
-        high: bars.high().to_vec(),
-        low: bars.low().to_vec(),
-        close: bars.close().to_vec(),
-        volume: bars.volume().to_vec(),
+    let odd = traded.iter().find(|asset| asset.times() != bars.times());
+    assert!(odd.is_none(), "{:?} does not have the close stamps of the bars", odd.map(Bars::symbol));
+    let traded = if traded.is_empty() { std::slice::from_ref(bars) } else { traded };
+    Ok(Market::new(frame(inputs, features, scaler)?, prices(traded), bars.times().to_vec(), segments)?)
+}
+
+/// Prices of assets with the same stamps, `[T, N]`.
+fn prices(assets: &[Bars]) -> PriceTable {
+    let rows = assets.first().map_or(0, Bars::len);
+    let by_row = |column: fn(&Bars) -> &[f64]| -> Vec<f64> {
+        let columns: Vec<&[f64]> = assets.iter().map(column).collect();
+        (0..rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect()
     };
-    Ok(Market::new(frame(inputs, features, scaler)?, prices, bars.times().to_vec(), segments)?)
+    PriceTable {
+        assets: assets.len(),
+        open: by_row(Bars::open),
+        high: by_row(Bars::high),
+        low: by_row(Bars::low),
+        close: by_row(Bars::close),
+        volume: by_row(Bars::volume),
+    }
 }
 
 /// The scaled features `[T, F]`, in one pass over the bars.

@@ -96,7 +96,7 @@ fn check_scaled(name: &str, bars: &Bars, feature: Box<dyn FeatureConfig>, expect
     let scaled: Vec<f64> = table.values.iter().map(|x| (x - shift) * factor).collect();
     assert_close(name, &scaled, expected, 1e-9, 1e-9);
     let all = Segment { start: 0, first: 0, end: bars.len() as u32 };
-    let frame = market(bars, &features, &scaler, vec![all]).unwrap().frame;
+    let frame = market(bars, &[], &features, &scaler, vec![all]).unwrap().frame;
     let expected: Vec<f32> = expected.iter().map(|x| *x as f32).collect();
     assert_close_f32(name, frame.window(bars.len() as u32 - 1, bars.len()), &expected, 1e-6, 1e-6);
     (shift, factor)

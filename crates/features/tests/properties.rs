@@ -4,7 +4,7 @@ mod common;
 
 use common::{bars, column, every_feature, series, walk};
 use pavlov_features::{
-    Feature, FeatureConfig, FeatureError, FeatureTable, FittedScaler, Inputs, Scaling, fold, market,
+    Feature, FeatureConfig, FeatureError, FeatureTable, FittedScaler, Inputs, Scaling, fold, fold_all, market,
 };
 use pavlov_market_data::Bars;
 use pavlov_rl_core::{RngTree, Segment, below};
@@ -28,7 +28,7 @@ fn fitted(scaling: &Scaling, features: &[Box<dyn FeatureConfig>], bars: &Bars, r
 
 fn frame_bits(bars: &Bars, features: &[Box<dyn FeatureConfig>], scaler: &FittedScaler) -> Vec<u32> {
     let all = Segment { start: 0, first: 0, end: bars.len() as u32 };
-    let frame = market(Inputs::new(bars, &series(bars)), features, scaler, vec![all]).unwrap().frame;
+    let frame = market(Inputs::new(bars, &series(bars)), &[], features, scaler, vec![all]).unwrap().frame;
     (0..frame.rows()).flat_map(|t| frame.row(t)).map(|value| value.to_bits()).collect()
 }
 
@@ -63,6 +63,22 @@ fn nothing_after_a_bar_changes_its_features_or_a_scaler_fitted_before() {
         let [got, expected] = [&full, &short].map(|bars| frame_bits(bars, &features, &expected));
         assert!(got[..cut * width] == expected, "PROMISE=R8 SEED={seed}: a frame before {cut} saw the bars behind");
     }
+}
+
+#[test]
+fn symbols_side_by_side_are_the_symbols_one_by_one_whatever_the_threads() {
+    let features = every_feature();
+    let symbols: Vec<Bars> = (0..9).map(|seed| bars(walk(LEN + 10 * seed as usize, seed))).collect();
+    let beside: Vec<_> = symbols.iter().map(series).collect();
+    let inputs: Vec<_> = symbols.iter().zip(&beside).map(|(bars, series)| Inputs::new(bars, series)).collect();
+    let expected: Vec<_> = inputs.iter().map(|inputs| bits(&fold(*inputs, &features).unwrap())).collect();
+    for num_threads in [1, 2, 5] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build().unwrap();
+        let got = pool.install(|| fold_all(&inputs, &features)).unwrap();
+        assert!(got.iter().map(bits).eq(expected.iter().cloned()), "PROMISE=R14: {num_threads} threads");
+    }
+    let alone: Vec<Inputs<'_>> = symbols.iter().map(Inputs::from).collect();
+    assert!(matches!(fold_all(&alone, &features), Err(FeatureError::NoSeries { .. })));
 }
 
 #[test]
@@ -148,7 +164,7 @@ fn values_are_finite_and_in_their_range_whatever_the_prices_are() {
             for scaling in [Scaling::None, Scaling::Standard, Scaling::MinMax, Scaling::Robust, Scaling::Tdqn] {
                 let scaled = FittedScaler::fit(&scaling, &features, inputs, 0..bars.len()).and_then(|scaler| {
                     let all = Segment { start: 0, first: 0, end: bars.len() as u32 };
-                    market(inputs, &features, &scaler, vec![all])
+                    market(inputs, &[], &features, &scaler, vec![all])
                 });
                 assert!(scaled.is_ok(), "PROMISE=R14 SEED={seed} {what} {scaling:?}: {scaled:?}");
             }

@@ -1,37 +1,37 @@
-//! As-of join: a series on the clock of other bars, each value from the moment on at which it became known.
+//! Several sources on one clock: series as of the moment at which they became known, symbols where all of them traded.
 
 use serde::{Deserialize, Serialize};
 
 use crate::time::Interval;
-use crate::{MarketDataError, Series};
+use crate::{Bars, MarketDataError, Series};
 
-/// How long a value may be carried forward; written `"5d"`, `"90m"`.
+/// A length of time, not 0, in which a day is 24 hours; written `"5d"`, `"90m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct MaxAge {
+pub struct Elapsed {
     ns: i64,
 }
 
-impl MaxAge {
+impl Elapsed {
     /// Nanoseconds.
     pub fn ns(self) -> i64 {
         self.ns
     }
 }
 
-impl TryFrom<String> for MaxAge {
+impl TryFrom<String> for Elapsed {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
         match Interval::try_from(text.clone()) {
-            Ok(Interval::Fixed(ns)) => Ok(MaxAge { ns }),
+            Ok(Interval::Fixed(ns)) => Ok(Elapsed { ns }),
             _ => Err(format!("{text:?} is no length of time like 90m, 36h or 5d")),
         }
     }
 }
 
-impl From<MaxAge> for String {
-    fn from(age: MaxAge) -> String {
+impl From<Elapsed> for String {
+    fn from(age: Elapsed) -> String {
         Interval::Fixed(age.ns).into()
     }
 }
@@ -53,7 +53,7 @@ pub struct Aligned {
 /// # Errors
 /// [`MarketDataError::Stale`] for the first row behind `first` whose last known value is too old, and
 /// [`MarketDataError::NoneKnown`] if there is no usable row.
-pub fn as_of(series: &Series, clock: &[i64], max_age: MaxAge) -> Result<Aligned, MarketDataError> {
+pub fn as_of(series: &Series, clock: &[i64], max_age: Elapsed) -> Result<Aligned, MarketDataError> {
     let mut aligned = Aligned { first: clock.len(), values: Vec::new() };
     let mut known = 0;
     for (row, &time) in clock.iter().enumerate() {
@@ -78,7 +78,20 @@ pub fn as_of(series: &Series, clock: &[i64], max_age: MaxAge) -> Result<Aligned,
     }
 }
 
-fn stale(series: &Series, last: usize, time: i64, max_age: MaxAge) -> MarketDataError {
+/// The bars of each symbol at the close stamps that all of them have, so that a row is the same instant in all.
+///
+/// Nothing is carried forward: where a symbol did not trade, no price stands for it, and the row is left out for all.
+pub fn common(symbols: &[&Bars]) -> Vec<Bars> {
+    let Some((first, others)) = symbols.split_first() else { return Vec::new() };
+    if others.iter().all(|other| other.times() == first.times()) {
+        return symbols.iter().map(|bars| (*bars).clone()).collect();
+    }
+    let everywhere = |time: &&i64| others.iter().all(|other| other.times().binary_search(time).is_ok());
+    let times: Vec<i64> = first.times().iter().filter(everywhere).copied().collect();
+    symbols.iter().map(|bars| bars.at(&times)).collect()
+}
+
+fn stale(series: &Series, last: usize, time: i64, max_age: Elapsed) -> MarketDataError {
     let known = series.times_ns()[last];
     let age = time.saturating_sub(known);
     MarketDataError::Stale {
@@ -93,11 +106,12 @@ fn stale(series: &Series, last: usize, time: i64, max_age: MaxAge) -> MarketData
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Bar, BarColumns, BarPolicy};
 
     const HOUR: i64 = 3_600_000_000_000;
 
-    fn max_age(text: &str) -> MaxAge {
-        MaxAge::try_from(text.to_owned()).unwrap()
+    fn max_age(text: &str) -> Elapsed {
+        Elapsed::try_from(text.to_owned()).unwrap()
     }
 
     fn hours(times: &[i64]) -> Vec<i64> {
@@ -106,6 +120,26 @@ mod tests {
 
     fn series(times: &[i64], values: &[f64]) -> Series {
         Series::new("VIX", 0, hours(times), values.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn symbols_keep_the_bars_that_all_of_them_have() {
+        let bars = |symbol: &str, times: &[i64]| {
+            let mut columns = BarColumns::default();
+            for &time in &hours(times) {
+                let price = 1.0 + time as f64;
+                columns.push(Bar { time, open: price, high: price, low: price, close: price, volume: 0.0 });
+            }
+            Bars::new(symbol, HOUR, columns, &BarPolicy::default()).unwrap()
+        };
+        let (a, b, c) = (bars("A", &[1, 2, 3, 5, 8]), bars("B", &[2, 3, 4, 5, 9]), bars("C", &[1, 2, 3, 4, 5]));
+        let got = common(&[&a, &b, &c]);
+        for (got, whole) in got.iter().zip([&a, &b, &c]) {
+            assert_eq!((got.times(), got.symbol()), (&hours(&[2, 3, 5])[..], whole.symbol()));
+            assert!(got.times().iter().zip(got.close()).all(|(time, close)| *close == 1.0 + *time as f64));
+        }
+        assert_eq!(common(&[&a, &a]), [a.clone(), a.clone()]);
+        assert!(common(&[&a, &bars("D", &[4])]).iter().all(Bars::is_empty) && common(&[]).is_empty());
     }
 
     #[test]
@@ -145,7 +179,7 @@ mod tests {
     fn ages_are_written_like_bar_sizes() {
         assert_eq!((max_age("90m").ns(), String::from(max_age("120h"))), (90 * 60 * 1_000_000_000, "5d".to_owned()));
         for bad in ["5", "1mo", "irregular", "0d"] {
-            assert!(MaxAge::try_from(bad.to_owned()).unwrap_err().contains("90m, 36h or 5d"), "{bad}");
+            assert!(Elapsed::try_from(bad.to_owned()).unwrap_err().contains("90m, 36h or 5d"), "{bad}");
         }
     }
 }

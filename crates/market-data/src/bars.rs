@@ -3,11 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Float64Array, TimestampNanosecondArray};
+use arrow::array::{Array, AsArray, BooleanArray, Float64Array, TimestampNanosecondArray};
+use arrow::compute::filter;
+use arrow::datatypes::Float64Type;
 use pavlov_store::Hash;
 use serde::{Deserialize, Serialize};
 
+use crate::error::BarFault;
 use crate::rules::{self, BarPolicy, Kept};
+use crate::time::rows_between;
 use crate::{MarketDataError, Place, Series};
 
 #[cfg(target_endian = "big")]
@@ -23,6 +27,16 @@ pub struct Bars {
     interval_ns: i64,
     times: TimestampNanosecondArray,
     prices: [Float64Array; 5],
+    extras: Option<[Float64Array; 2]>,
+}
+
+/// What some providers know of each bar besides, one value a bar.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extras {
+    /// Volume-weighted average price.
+    pub vwap: Vec<f64>,
+    /// Number of trades.
+    pub trades: Vec<f64>,
 }
 
 /// The columns of bars before validation, all of one length.
@@ -136,7 +150,23 @@ impl Bars {
             let got = values.len();
             return Err(MarketDataError::ColumnLength { symbol: symbol.to_owned(), column, expected, got });
         }
-        Ok(Bars { symbol: symbol.into(), interval_ns, times, prices })
+        Ok(Bars { symbol: symbol.into(), interval_ns, times, prices, extras: None })
+    }
+
+    /// The same bars with volume-weighted price and trade count, each finite.
+    pub(crate) fn with_extras(self, extras: Option<[Float64Array; 2]>) -> Result<Bars, MarketDataError> {
+        for (values, column) in extras.iter().flatten().zip(rules::EXTRAS) {
+            let (expected, got) = (self.len(), values.len());
+            if got != expected {
+                return Err(MarketDataError::ColumnLength { symbol: self.symbol.to_string(), column, expected, got });
+            }
+            if let Some(row) = values.values().iter().position(|value| !value.is_finite()) {
+                let (place, fault) =
+                    (Place::Row { of: self.symbol.to_string(), row }, BarFault::NotFinite { got: values.value(row) });
+                return Err(MarketDataError::Bar { place, column, time: self.times()[row], fault });
+            }
+        }
+        Ok(Bars { extras, ..self })
     }
 
     /// Applies the rules; `place` names the origin of a row.
@@ -199,6 +229,16 @@ impl Bars {
         self.prices[4].values()
     }
 
+    /// Volume-weighted average prices, if the source has them.
+    pub fn vwap(&self) -> Option<&[f64]> {
+        self.extras.as_ref().map(|extras| extras[0].values().as_ref())
+    }
+
+    /// Numbers of trades, if the source has them.
+    pub fn trades(&self) -> Option<&[f64]> {
+        self.extras.as_ref().map(|extras| extras[1].values().as_ref())
+    }
+
     /// The `i`-th bar.
     ///
     /// # Panics
@@ -225,12 +265,29 @@ impl Bars {
             interval_ns: self.interval_ns,
             times: self.times.slice(start, len),
             prices: self.prices.each_ref().map(|values| values.slice(start, len)),
+            extras: self.extras.as_ref().map(|extras| extras.each_ref().map(|values| values.slice(start, len))),
+        }
+    }
+
+    /// The bars with these close stamps, each of which there is.
+    pub(crate) fn at(&self, times: &[i64]) -> Bars {
+        let is_there = BooleanArray::from_iter(self.times().iter().map(|time| Some(times.binary_search(time).is_ok())));
+        let chosen = |values: &Float64Array| {
+            let values = filter(values, &is_there).expect("a mask as long as the column");
+            values.as_primitive::<Float64Type>().clone()
+        };
+        Bars {
+            symbol: self.symbol.clone(),
+            interval_ns: self.interval_ns,
+            times: TimestampNanosecondArray::from(times.to_vec()),
+            prices: self.prices.each_ref().map(chosen),
+            extras: self.extras.as_ref().map(|extras| extras.each_ref().map(chosen)),
         }
     }
 
     /// The bars whose **close** stamp lies in `[from_ns, to_ns)`, without copying.
     pub fn between(&self, from_ns: i64, to_ns: i64) -> Bars {
-        self.slice(self.rows(from_ns, to_ns, 0))
+        self.slice(rows_between(self.times(), from_ns, to_ns, 0))
     }
 
     /// The rows whose **opening** (close stamp less one interval) lies in `[from_ns, to_ns)`.
@@ -238,13 +295,7 @@ impl Bars {
     /// This is what people mean by a span of days: the hourly bar that opens on 2018-05-07 at 00:00 belongs to that
     /// day, though it is stamped 01:00; the bar stamped 00:00 belongs to the day before.
     pub fn opening_between(&self, from_ns: i64, to_ns: i64) -> Range<usize> {
-        self.rows(from_ns, to_ns, self.interval_ns)
-    }
-
-    fn rows(&self, from_ns: i64, to_ns: i64, shift_ns: i64) -> Range<usize> {
-        let first_from = |ns: i64| self.times().partition_point(|time| time.saturating_sub(shift_ns) < ns);
-        let start = first_from(from_ns);
-        start..first_from(to_ns).max(start)
+        rows_between(self.times(), from_ns, to_ns, self.interval_ns)
     }
 
     /// The closes, each known from the close of its bar on; without copying.
@@ -261,16 +312,22 @@ impl Bars {
     }
 
     /// The hash of the content: symbol, interval and the little-endian bytes of each column, whatever file or
-    /// encoding they came from.
+    /// encoding they came from. Volume-weighted prices and trade counts count where there are any.
     pub fn content_hash(&self) -> Hash {
         let times = self.times.values().inner().as_slice();
         let prices = self.prices.each_ref().map(|values| values.values().inner().as_slice());
         let head: [&[u8]; 4] = [b"pavlov bars 1", self.symbol.as_bytes(), &self.interval_ns.to_le_bytes(), times];
-        Hash::of_parts(head.into_iter().chain(prices))
+        let extras = self.extras.iter().flatten().map(|values| values.values().inner().as_slice());
+        Hash::of_parts(head.into_iter().chain(prices).chain(extras))
     }
 
-    pub(crate) fn arrays(&self) -> (&TimestampNanosecondArray, &[Float64Array; 5]) {
-        (&self.times, &self.prices)
+    pub(crate) fn times_array(&self) -> &TimestampNanosecondArray {
+        &self.times
+    }
+
+    /// The value columns: prices and volume, then the extras if there are any.
+    pub(crate) fn value_arrays(&self) -> impl Iterator<Item = &Float64Array> {
+        self.prices.iter().chain(self.extras.iter().flatten())
     }
 }
 

@@ -1,18 +1,21 @@
 //! From a manifest to bars or a series: the first source that has them.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::Float64Array;
 use pavlov_store::{Disk, Hash};
 
 use crate::cache::{self, Columns};
 use crate::csv_file::{self, CsvLayout, Read, Source};
-use crate::provider::Request;
+use crate::network::Network;
+use crate::provider::{Fetched, Provider, Request};
 use crate::resample::resample;
 use crate::{
-    Adjustment, Bars, Cleaning, Kind, Manifest, MarketDataError, Place, Provenance, ReadAs, Resampling, Series,
-    SourceKind, Stamp,
+    Adjustment, BarColumns, Bars, Cleaning, Kind, Manifest, MarketDataError, Place, Provenance, ReadAs, Resampling,
+    Series, SourceKind, Span, Stamp, fetch,
 };
 
 /// Where datasets may lie.
@@ -92,8 +95,21 @@ impl std::fmt::Display for Origin {
 /// do not have the manifest's `expected_hash`, [`MarketDataError::WrongKind`] if it describes a series, and whatever
 /// is wrong with the file.
 pub fn load_dataset(manifest: &Manifest, sources: &Sources) -> Result<Dataset, MarketDataError> {
-    let Found { content: bars, origin, hash, provenance, read_as, notes } = load(manifest, sources)?;
-    Ok(Dataset { bars, origin, hash, provenance, read_as, notes })
+    load(manifest, sources, None).map(Dataset::from)
+}
+
+impl From<Found<Series>> for SeriesDataset {
+    fn from(found: Found<Series>) -> SeriesDataset {
+        let Found { content: series, origin, hash, provenance, read_as, notes } = found;
+        SeriesDataset { series, origin, hash, provenance, read_as, notes }
+    }
+}
+
+impl From<Found<Bars>> for Dataset {
+    fn from(found: Found<Bars>) -> Dataset {
+        let Found { content: bars, origin, hash, provenance, read_as, notes } = found;
+        Dataset { bars, origin, hash, provenance, read_as, notes }
+    }
 }
 
 /// Loads a series as [`load_dataset`] loads bars.
@@ -101,18 +117,17 @@ pub fn load_dataset(manifest: &Manifest, sources: &Sources) -> Result<Dataset, M
 /// # Errors
 /// Those of [`load_dataset`]; [`MarketDataError::WrongKind`] if the manifest describes bars.
 pub fn load_series(manifest: &Manifest, sources: &Sources) -> Result<SeriesDataset, MarketDataError> {
-    let Found { content: series, origin, hash, provenance, read_as, notes } = load(manifest, sources)?;
-    Ok(SeriesDataset { series, origin, hash, provenance, read_as, notes })
+    load(manifest, sources, None).map(SeriesDataset::from)
 }
 
 /// Bars or a series with their history.
 pub(crate) struct Found<T> {
     pub(crate) content: T,
-    origin: Origin,
+    pub(crate) origin: Origin,
     pub(crate) hash: Hash,
     pub(crate) provenance: Provenance,
     pub(crate) read_as: Option<ReadAs>,
-    notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// What a manifest can describe.
@@ -121,8 +136,18 @@ pub(crate) trait Content: Columns {
 
     fn read(source: Source<'_>, layout: &CsvLayout, manifest: &Manifest) -> Result<Read<Self>, MarketDataError>;
 
-    /// From the manifest's provider; `None` and a note if it cannot be reached.
-    fn provide(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<Self>>, MarketDataError>;
+    /// Validates what a provider gave; the counts are those of what was kept in spite of a fault.
+    fn from_fetched(
+        fetched: Fetched,
+        manifest: &Manifest,
+        place: &dyn Fn(usize) -> Place,
+    ) -> Result<(Self, Cleaning), MarketDataError>;
+
+    /// Some rows.
+    fn slice(&self, rows: Range<usize>) -> Self;
+
+    /// What is compared of the row with this stamp, to find out whether its source has rewritten it.
+    fn fingerprint(&self, time_ns: i64) -> Option<[f64; 4]>;
 
     /// When each row is known, UTC ns.
     fn times(&self) -> &[i64];
@@ -141,8 +166,26 @@ impl Content for Bars {
         csv_file::read_bars(source, layout, manifest.recipe(), manifest.adjustment())
     }
 
-    fn provide(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<Bars>>, MarketDataError> {
-        from_provider(manifest, tried)
+    fn from_fetched(
+        fetched: Fetched,
+        manifest: &Manifest,
+        place: &dyn Fn(usize) -> Place,
+    ) -> Result<(Bars, Cleaning), MarketDataError> {
+        let extras = fetched.extras.map(|extras| [extras.vwap, extras.trades].map(Float64Array::from));
+        let bars = Bars::from_columns(manifest.symbol(), manifest.recipe().interval_ns(), fetched.columns)?;
+        let (bars, kept) = bars.with_extras(extras)?.checked(manifest.recipe().policy(), place)?;
+        let cleaning =
+            Cleaning { inconsistent_kept: kept.inconsistent, non_positive_kept: kept.non_positive, ..fetched.cleaning };
+        Ok((bars, cleaning))
+    }
+
+    fn slice(&self, rows: Range<usize>) -> Bars {
+        Bars::slice(self, rows)
+    }
+
+    fn fingerprint(&self, time_ns: i64) -> Option<[f64; 4]> {
+        let bar = self.bar(Bars::times(self).binary_search(&time_ns).ok()?);
+        Some([bar.open, bar.high, bar.low, bar.close])
     }
 
     fn times(&self) -> &[i64] {
@@ -186,9 +229,24 @@ impl Content for Series {
         csv_file::read_series(source, layout, manifest.recipe())
     }
 
-    /// No provider gives series.
-    fn provide(_: &Manifest, _: &mut Vec<Tried>) -> Result<Option<Found<Series>>, MarketDataError> {
-        Ok(None)
+    /// The closes, which may have any sign.
+    fn from_fetched(
+        fetched: Fetched,
+        manifest: &Manifest,
+        place: &dyn Fn(usize) -> Place,
+    ) -> Result<(Series, Cleaning), MarketDataError> {
+        let BarColumns { times, close, .. } = fetched.columns;
+        let series = Series::checked(manifest.symbol(), manifest.interval_ns(), times, close, place)?;
+        Ok((series, fetched.cleaning))
+    }
+
+    fn slice(&self, rows: Range<usize>) -> Series {
+        Series::slice(self, rows)
+    }
+
+    fn fingerprint(&self, time_ns: i64) -> Option<[f64; 4]> {
+        let row = self.times_ns().binary_search(&time_ns).ok()?;
+        Some([self.values()[row]; 4])
     }
 
     fn times(&self) -> &[i64] {
@@ -204,24 +262,35 @@ impl Content for Series {
     }
 }
 
-fn load<T: Content>(manifest: &Manifest, sources: &Sources) -> Result<Found<T>, MarketDataError> {
+/// Loads or, over a network, fetches.
+pub(crate) fn load<T: Content>(
+    manifest: &Manifest,
+    sources: &Sources,
+    network: Option<&Network>,
+) -> Result<Found<T>, MarketDataError> {
     if manifest.kind() != T::KIND {
         return Err(MarketDataError::WrongKind { dataset: manifest.name().to_owned(), kind: manifest.kind() });
     }
     let mut tried = Vec::new();
     for kind in manifest.sources() {
         let found: Option<Found<T>> = match kind {
+            // A fetch reads the cache itself, for what lacks there.
+            SourceKind::Cache if network.is_some() && manifest.is_remote() => None,
             SourceKind::Cache => from_cache(manifest, sources, &mut tried),
             SourceKind::File => from_data_dir(manifest, sources, &mut tried)?,
-            SourceKind::Provider => T::provide(manifest, &mut tried)?,
+            SourceKind::Provider => match network.filter(|_| manifest.is_remote()) {
+                Some(network) => fetch::from_remote(manifest, sources, network, &mut tried)?,
+                None => from_provider(manifest, &mut tried)?,
+            },
         };
         if let Some(mut found) = found {
             if found.origin == Origin::Cache {
                 // The mark may have changed since; it is no part of what makes a cache stale.
                 found.content.check_adjustment(manifest, &found.origin)?;
             }
-            found.notes = tried.into_iter().filter(|t| t.is_fault).map(|t| t.reason).collect();
-            if found.origin != Origin::Cache && manifest.sources().contains(&SourceKind::Cache) {
+            found.notes.splice(0..0, tried.into_iter().filter(|t| t.is_fault).map(|t| t.reason));
+            let keeps = manifest.sources().contains(&SourceKind::Cache) && !manifest.is_remote();
+            if found.origin != Origin::Cache && keeps {
                 refresh_cache(manifest, sources, &mut found);
             }
             return Ok(found);
@@ -233,9 +302,9 @@ fn load<T: Content>(manifest: &Manifest, sources: &Sources) -> Result<Found<T>, 
 
 /// A source that did not give the content.
 pub(crate) struct Tried {
-    reason: String,
+    pub(crate) reason: String,
     /// Whether something is broken, rather than just not there.
-    is_fault: bool,
+    pub(crate) is_fault: bool,
 }
 
 impl Tried {
@@ -243,7 +312,7 @@ impl Tried {
         Tried { reason, is_fault: false }
     }
 
-    fn fault(error: impl std::fmt::Display) -> Tried {
+    pub(crate) fn fault(error: impl std::fmt::Display) -> Tried {
         Tried { reason: error.to_string(), is_fault: true }
     }
 }
@@ -254,7 +323,10 @@ fn cure(manifest: &Manifest) -> String {
             "name the folder that holds {file} with --data-dir or PAVLOV_DATA_DIR, \
              or import the file with `cargo xtask data import <file>`"
         ),
-        None => "check the connection to the provider".to_owned(),
+        None if manifest.is_remote() => {
+            format!("fetch it with `cargo xtask data fetch {}` where the provider can be reached", manifest.name())
+        }
+        None => "check the provider in its manifest".to_owned(),
     }
 }
 
@@ -322,31 +394,35 @@ pub(crate) fn no_file(manifest: &Manifest) -> MarketDataError {
     MarketDataError::Unavailable { dataset, tried, cure: "load it, there is nothing to import".to_owned() }
 }
 
-fn from_provider(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<Bars>>, MarketDataError> {
+fn from_provider<T: Content>(manifest: &Manifest, tried: &mut Vec<Tried>) -> Result<Option<Found<T>>, MarketDataError> {
     let (Some((name, provider)), Some(span)) = (manifest.provider(), manifest.span()) else { return Ok(None) };
-    let interval_ns = manifest.recipe().interval_ns();
-    let request = Request { symbol: manifest.symbol(), interval_ns, span };
-    let columns = match provider.fetch(&request) {
-        Err(error) if error.is_unavailable() => {
-            tried.push(Tried::fault(error));
-            return Ok(None);
+    match provided(manifest, (name, provider), span, None) {
+        Err(MarketDataError::Offline { .. }) => {
+            tried.push(Tried::absent(format!("provider {name} is asked by `cargo xtask data fetch` only")));
+            Ok(None)
         }
-        fetched => fetched?,
-    };
-    let bars = Bars::from_columns(manifest.symbol(), interval_ns, columns)?;
-    let place = |row| Place::Row { of: format!("provider {name}"), row };
-    let (bars, kept) = bars.checked(manifest.recipe().policy(), &place)?;
-    let cleaning = Cleaning {
-        rows_read: bars.len(),
-        inconsistent_kept: kept.inconsistent,
-        non_positive_kept: kept.non_positive,
-        ..Cleaning::default()
-    };
-    accept(manifest, bars, cleaning, Stamp::Close, Origin::Provider(name.to_owned())).map(Some)
+        Err(error) => Err(error),
+        Ok((content, cleaning)) => {
+            accept(manifest, content, cleaning, Stamp::Close, Origin::Provider(name.to_owned())).map(Some)
+        }
+    }
+}
+
+/// What a provider gives of a span, validated.
+pub(crate) fn provided<T: Content>(
+    manifest: &Manifest,
+    (name, provider): (&str, &dyn Provider),
+    span: Span,
+    network: Option<&Network>,
+) -> Result<(T, Cleaning), MarketDataError> {
+    let (symbol, interval_ns) = (manifest.symbol(), manifest.recipe().interval_ns());
+    let request = Request { symbol, interval_ns, adjustment: manifest.adjustment(), span };
+    let fetched = provider.fetch(&request, network)?;
+    T::from_fetched(fetched, manifest, &|row| Place::Row { of: format!("provider {name}"), row })
 }
 
 /// The content, if there is any, it is not adjusted in part, and it is the expected one.
-fn accept<T: Content>(
+pub(crate) fn accept<T: Content>(
     manifest: &Manifest,
     content: T,
     cleaning: Cleaning,
@@ -374,7 +450,8 @@ fn accept<T: Content>(
 
 fn refresh_cache<T: Content>(manifest: &Manifest, sources: &Sources, found: &mut Found<T>) {
     let Some(dir) = &sources.cache_dir else { return };
-    if let Err(error) = cache::store(sources.disk.as_ref(), dir, manifest, &found.content, &found.provenance) {
+    let stored = cache::store(sources.disk.as_ref(), dir, manifest, &found.content, &found.provenance, None);
+    if let Err(error) = stored {
         found.notes.push(format!("the cache is not written: {error}"));
     }
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use pavlov_store::{Hash, StoreError};
 
-use crate::Kind;
+use crate::http::HttpFault;
 use crate::time::write_time;
+use crate::{Adjustment, Kind, Span};
 
 /// What went wrong with which file, line, column and bar.
 #[derive(Debug, thiserror::Error)]
@@ -112,9 +113,9 @@ pub enum MarketDataError {
         /// First and last time of the clock.
         clock: Option<(i64, i64)>,
     },
-    /// Symbols of one market have bars of several sizes.
+    /// Symbols that stand side by side have bars of several sizes.
     #[error(
-        "{} has bars of {} ns and {} of {} ns; a market-wide series needs bars of one size",
+        "{} has bars of {} ns and {} of {} ns; symbols side by side need bars of one size",
         symbols[0], ns[0], symbols[1], ns[1]
     )]
     MixedIntervals {
@@ -275,6 +276,38 @@ pub enum MarketDataError {
         /// What helps.
         cure: String,
     },
+    /// A provider is on the other side of a network that may not be used.
+    #[error("provider {provider} is not asked; fetch the dataset with `cargo xtask data fetch <dataset>`")]
+    Offline {
+        /// The provider.
+        provider: &'static str,
+    },
+    /// A key is missing.
+    #[error("provider {provider} needs a key: set the environment variable {variable}")]
+    NoKey {
+        /// The provider.
+        provider: &'static str,
+        /// The variable that is not set.
+        variable: &'static str,
+    },
+    /// A service did not give an answer.
+    #[error("{asked}: {fault}")]
+    NoAnswer {
+        /// What was asked of whom.
+        asked: Box<Asked>,
+        /// What happened.
+        fault: HttpFault,
+    },
+    /// A service's answer is not what it documents.
+    #[error("{asked}: the answer, {place}: {problem}")]
+    WrongAnswer {
+        /// What was asked of whom.
+        asked: Box<Asked>,
+        /// Where in the answer.
+        place: String,
+        /// What is wrong there.
+        problem: String,
+    },
     /// The bars are not those that the manifest promises.
     #[error(
         "dataset {dataset}: {origin} has content hash {got}, the manifest expects {expected}; \
@@ -306,6 +339,32 @@ pub enum MarketDataError {
         /// What differs.
         problem: String,
     },
+    /// The cache holds only a part of the span.
+    #[error(
+        "cache file {}: it covers {covered}, not all of {span}; \
+         fetch the rest with `cargo xtask data fetch {dataset}`", path.display()
+    )]
+    CachePart {
+        /// The cache manifest.
+        path: PathBuf,
+        /// The dataset.
+        dataset: String,
+        /// What is there.
+        covered: Span,
+        /// What the manifest asks for.
+        span: Span,
+    },
+    /// Prices of several datasets that are adjusted in different ways.
+    #[error(
+        "{} has adjustment = \"{}\" and {} has \"{}\": returns of both cannot be told side by side; \
+         take datasets of one adjustment", datasets[0], adjustments[0], datasets[1], adjustments[1]
+    )]
+    MixedAdjustments {
+        /// The first dataset, and one that differs.
+        datasets: [String; 2],
+        /// How they are adjusted.
+        adjustments: [Adjustment; 2],
+    },
     /// Another process is writing the same dataset.
     #[error("cache folder {} is being written by another process: wait until it ends", dir.display())]
     CacheBusy {
@@ -328,7 +387,15 @@ pub enum MarketDataError {
 impl MarketDataError {
     /// Whether data is missing, as against wrong: no source could be reached, or a file could not be read.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, MarketDataError::Unavailable { .. } | MarketDataError::Store(_))
+        matches!(
+            self,
+            MarketDataError::Unavailable { .. }
+                | MarketDataError::Offline { .. }
+                | MarketDataError::NoKey { .. }
+                | MarketDataError::NoAnswer { .. }
+                | MarketDataError::WrongAnswer { .. }
+                | MarketDataError::Store(_)
+        )
     }
 
     /// Whether the dataset manifest is at fault.
@@ -343,6 +410,25 @@ impl MarketDataError {
 
     pub(crate) fn damaged(path: &Path, problem: impl fmt::Display) -> Self {
         MarketDataError::CacheDamaged { path: path.to_owned(), problem: problem.to_string() }
+    }
+}
+
+/// A request to a provider's service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The provider.
+    pub provider: &'static str,
+    /// The symbol.
+    pub symbol: String,
+    /// The span that bars must open in.
+    pub span: Span,
+    /// The address; keys are never a part of it.
+    pub url: String,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "provider {}, {}, {}: {}", self.provider, self.symbol, self.span, self.url)
     }
 }
 

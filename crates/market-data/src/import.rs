@@ -41,7 +41,7 @@ fn import_as<T: Content>(
 ) -> Result<ImportSummary, MarketDataError> {
     let bytes = read(disk, file)?;
     let found = dataset::from_csv::<T>(manifest, file, &bytes)?;
-    cache::store(disk, out, manifest, &found.content, &found.provenance)?;
+    cache::store(disk, out, manifest, &found.content, &found.provenance, None)?;
     Ok(ImportSummary {
         dataset: manifest.name().to_owned(),
         hash: found.hash,

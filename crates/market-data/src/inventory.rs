@@ -74,7 +74,7 @@ pub fn list(datasets_dir: &Path, sources: &Sources) -> Result<Vec<DatasetStatus>
     Ok(manifests(datasets_dir, disk)?.into_iter().map(status).collect())
 }
 
-/// Verifies every cached dataset of the manifests in a folder: hashes, then bars.
+/// Verifies every cached dataset of the manifests in a folder: hashes, then content.
 ///
 /// # Errors
 /// Those of [`manifests`]; damage is in the results.
@@ -94,7 +94,7 @@ fn verify_as<T: Content>(
     cache_dir: &Path,
     manifest: &Manifest,
 ) -> Result<Option<Provenance>, MarketDataError> {
-    let cached = cache::load::<T>(disk, cache_dir, manifest)?;
+    let cached = cache::load_whole::<T>(disk, cache_dir, manifest)?;
     Ok(cached.map(|cached| Provenance::new(manifest, cached.stamp, cached.content.times(), cached.cleaning)))
 }
 

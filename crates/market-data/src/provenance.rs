@@ -6,7 +6,7 @@ use crate::time::write_time;
 use crate::{Gaps, Manifest, Resampling, Span, Stamp};
 
 /// What reading a source changed or let pass; all counts are rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cleaning {
     /// Rows in the source.
@@ -26,6 +26,9 @@ pub struct Cleaning {
     /// Rows left out because they have no price or value.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub empty_rows: usize,
+    /// Rows left out because their bar was not over when they were fetched.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unfinished_dropped: usize,
     /// How the rows became coarser bars, if they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resampled: Option<Resampling>,
@@ -33,6 +36,30 @@ pub struct Cleaning {
 
 fn is_zero(n: &usize) -> bool {
     *n == 0
+}
+
+impl Cleaning {
+    /// The counts without the bars that were not over at the time: a later fetch has them.
+    pub(crate) fn without_unfinished(self) -> Cleaning {
+        let rows_read = self.rows_read.saturating_sub(self.unfinished_dropped);
+        Cleaning { rows_read, unfinished_dropped: 0, ..self }
+    }
+
+    /// The counts of both.
+    pub(crate) fn plus(self, other: Cleaning) -> Cleaning {
+        Cleaning {
+            rows_read: self.rows_read + other.rows_read,
+            misplaced: self.misplaced + other.misplaced,
+            repeats_dropped: self.repeats_dropped + other.repeats_dropped,
+            repeats_differing: self.repeats_differing + other.repeats_differing,
+            outside_span: self.outside_span + other.outside_span,
+            inconsistent_kept: self.inconsistent_kept + other.inconsistent_kept,
+            non_positive_kept: self.non_positive_kept + other.non_positive_kept,
+            empty_rows: self.empty_rows + other.empty_rows,
+            unfinished_dropped: self.unfinished_dropped + other.unfinished_dropped,
+            resampled: self.resampled,
+        }
+    }
 }
 
 /// What a dataset holds.
@@ -70,6 +97,17 @@ pub enum Adjustment {
     SplitAndDividend,
     /// The close for splits and dividends, the other prices for splits only; allowed by this name and never otherwise.
     Mixed,
+}
+
+impl std::fmt::Display for Adjustment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Adjustment::None => "none",
+            Adjustment::Split => "split",
+            Adjustment::SplitAndDividend => "split_and_dividend",
+            Adjustment::Mixed => "mixed",
+        })
+    }
 }
 
 /// The history of a dataset; the same from the file, the provider and the cache.
@@ -128,6 +166,7 @@ impl Provenance {
             misplaced,
             repeats_dropped,
             outside_span,
+            unfinished_dropped,
             inconsistent_kept,
             non_positive_kept,
             empty_rows,
@@ -140,6 +179,7 @@ impl Provenance {
             (misplaced, "misplaced"),
             (repeats_dropped, "repeated"),
             (outside_span, "outside the span"),
+            (unfinished_dropped, "not finished"),
             (inconsistent_kept, "inconsistent, kept"),
             (non_positive_kept, "not positive, kept"),
             (outside_session, "outside the session"),

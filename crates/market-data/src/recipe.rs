@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::csv_file::CsvLayout;
 use crate::resample::{Plan, Resample};
 use crate::time::Interval;
-use crate::{BarPolicy, Kind, Span};
+use crate::{Adjustment, BarPolicy, Kind, Span};
 
 /// Everything that bars depend on besides the source itself; the cache is stale when it changes.
 #[derive(Clone, Debug, Serialize)]
@@ -66,6 +66,13 @@ impl Recipe {
     /// Whether a bar of this close stamp opens inside the span.
     pub(crate) fn spans(&self, close_ns: i64) -> bool {
         self.span.is_none_or(|span| span.contains(self.interval.before(close_ns, &self.zone())))
+    }
+
+    /// The hash of a recipe for bars that come over a network piece by piece: the span is left out, because a cache
+    /// grows with it, and the adjustment is in, because the provider is asked for it.
+    pub(crate) fn hash_without_span(&self, adjustment: Adjustment) -> Hash {
+        let recipe = serde_json::to_vec(&Recipe { span: None, ..self.clone() }).unwrap_or_default();
+        Hash::of_parts([&recipe[..], &serde_json::to_vec(&adjustment).unwrap_or_default()])
     }
 
     pub(crate) fn hash(&self) -> Hash {

@@ -1,5 +1,7 @@
 //! The rules that make a row of numbers a bar.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{BarFault, MarketDataError, Place};
@@ -7,6 +9,9 @@ use crate::{Bar, Bars};
 
 /// The value columns in their order, as messages name them.
 pub(crate) const COLUMNS: [&str; 5] = ["open", "high", "low", "close", "volume"];
+
+/// The columns that some providers have besides.
+pub(crate) const EXTRAS: [&str; 2] = ["vwap", "trades"];
 
 /// What happens to a bar that breaks a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,28 +41,41 @@ pub(crate) struct Kept {
     pub(crate) non_positive: usize,
 }
 
+/// Bars that are looked at together.
+const BLOCK: usize = 512;
+
 /// Checks every bar; the first one that may not be kept is the error.
 pub(crate) fn check(bars: &Bars, policy: &BarPolicy, place: &dyn Fn(usize) -> Place) -> Result<Kept, MarketDataError> {
     let mut kept = Kept::default();
-    let mut previous = i64::MIN;
-    for row in 0..bars.len() {
-        let bar = bars.bar(row);
-        let rises = row == 0 || bar.time > previous;
-        if !(rises && is_sound(&bar))
-            && let Some((column, fault)) = examine(&bar, (!rises).then_some(previous), policy, &mut kept)
-        {
-            return Err(MarketDataError::Bar { place: place(row), column, time: bar.time, fault });
+    for start in (0..bars.len()).step_by(BLOCK) {
+        let rows = start..bars.len().min(start + BLOCK);
+        if are_sound(bars, rows.clone()) {
+            continue;
         }
-        previous = bar.time;
+        for row in rows {
+            let bar = bars.bar(row);
+            let previous = row.checked_sub(1).map(|before| bars.times()[before]);
+            let not_behind = previous.filter(|previous| *previous >= bar.time);
+            if let Some((column, fault)) = examine(&bar, not_behind, policy, &mut kept) {
+                return Err(MarketDataError::Bar { place: place(row), column, time: bar.time, fault });
+            }
+        }
     }
     Ok(kept)
 }
 
-/// All rules on values at once; a sum of huge prices may overflow, then `examine` decides.
-fn is_sound(bar: &Bar) -> bool {
-    let Bar { open, high, low, close, volume, .. } = *bar;
-    let enclosed = low <= open && low <= close && high >= open && high >= close;
-    (open + high + low + close + volume).is_finite() && low > 0.0 && enclosed && volume >= 0.0
+/// All rules on some bars at once, without a branch; a sum of huge prices may overflow, then `examine` decides.
+fn are_sound(bars: &Bars, rows: Range<usize>) -> bool {
+    let rising = bars.times()[rows.start.saturating_sub(1)..rows.end].windows(2);
+    let rises = rising.fold(true, |all, pair| all & (pair[0] < pair[1]));
+    let [open, high, low, close, volume] =
+        [bars.open(), bars.high(), bars.low(), bars.close(), bars.volume()].map(|column| &column[rows.clone()]);
+    let others = high.iter().zip(low).zip(close).zip(volume);
+    open.iter().zip(others).fold(rises, |all, (open, (((high, low), close), volume))| {
+        let finite = (open + high + low + close + volume).is_finite();
+        let enclosed = (low <= open) & (low <= close) & (high >= open) & (high >= close);
+        all & finite & enclosed & (*low > 0.0) & (*volume >= 0.0)
+    })
 }
 
 /// The first rule that the bar breaks and may not, with the column; rules it may break are counted.
@@ -156,6 +174,24 @@ mod tests {
     fn no_policy_keeps_what_is_not_finite_or_does_not_rise() {
         assert!(checked(&[Bar { open: f64::NAN, ..GOOD }], &KEEP).is_err());
         assert!(checked(&[GOOD, GOOD], &KEEP).is_err());
+    }
+
+    #[test]
+    fn a_flaw_is_found_wherever_it_stands_in_a_block() {
+        for row in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK - 1, 3 * BLOCK, 3 * BLOCK + 6] {
+            let mut bars: Vec<Bar> = (0..3 * BLOCK as i64 + 7).map(|time| Bar { time, ..GOOD }).collect();
+            assert_eq!(checked(&bars, &BarPolicy::default()).unwrap().1, Kept::default());
+            bars[row].high = 2.5;
+            let text = checked(&bars, &BarPolicy::default()).unwrap_err().to_string();
+            assert!(text.starts_with(&format!("X, row {row}, column high,")), "{text}");
+            assert_eq!(checked(&bars, &KEEP).unwrap().1.inconsistent, 1);
+            bars[row].high = GOOD.high;
+            if row > 0 {
+                bars[row].time -= 1;
+                let text = checked(&bars, &BarPolicy::default()).unwrap_err().to_string();
+                assert!(text.starts_with(&format!("X, row {row}, column time,")), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! A series: one value at a time, such as a rate, an index of which only the close is known, or a valuation.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Float64Array, TimestampNanosecondArray};
 use pavlov_store::Hash;
 
 use crate::error::BarFault;
-use crate::{MarketDataError, Place};
+use crate::{Elapsed, MarketDataError, Place};
 
 /// Validated values of one name, each stamped with the instant from which on it is known; copies share the columns.
 ///
@@ -106,6 +107,25 @@ impl Series {
         Hash::of_parts([b"pavlov series 1", self.name.as_bytes(), &self.interval_ns.to_le_bytes()[..], times, values])
     }
 
+    /// The values of a range of rows, without copying.
+    ///
+    /// # Panics
+    /// If the range does not lie within the values.
+    pub fn slice(&self, rows: Range<usize>) -> Series {
+        let (start, len) = (rows.start, rows.end - rows.start);
+        let (times, values) = (self.times.slice(start, len), self.values.slice(start, len));
+        Series { name: self.name.clone(), interval_ns: self.interval_ns, times, values }
+    }
+
+    /// The same values, each known this much later than its stamp says: they were published with a delay.
+    ///
+    /// # Errors
+    /// [`MarketDataError::Value`] for a value that would be known beyond the last instant, the year 2262.
+    pub fn delayed(&self, by: Elapsed) -> Result<Series, MarketDataError> {
+        let times: Vec<i64> = self.times_ns().iter().map(|time| time.saturating_add(by.ns())).collect();
+        Series::new(&self.name, self.interval_ns, times, self.values().to_vec())
+    }
+
     pub(crate) fn arrays(&self) -> (&TimestampNanosecondArray, &Float64Array) {
         (&self.times, &self.values)
     }
@@ -114,6 +134,15 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_delay_moves_every_stamp_and_no_value() {
+        let series = Series::new("VIX", 0, vec![1, 5], vec![1.5, 2.0]).unwrap();
+        let later = series.delayed(Elapsed::try_from("2s".to_owned()).unwrap()).unwrap();
+        assert_eq!((later.times_ns(), later.values()), (&[2_000_000_001, 2_000_000_005][..], series.values()));
+        let last = Series::new("VIX", 0, vec![i64::MAX - 1, i64::MAX], vec![1.5, 2.0]).unwrap();
+        assert!(last.delayed(Elapsed::try_from("2s".to_owned()).unwrap()).is_err());
+    }
 
     #[test]
     fn a_series_rises_and_is_finite() {

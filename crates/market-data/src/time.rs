@@ -149,6 +149,13 @@ impl Interval {
     }
 }
 
+/// The rows whose stamp, less `shift_ns`, lies in `[from_ns, to_ns)`; the stamps rise.
+pub(crate) fn rows_between(times: &[i64], from_ns: i64, to_ns: i64, shift_ns: i64) -> std::ops::Range<usize> {
+    let first_from = |ns: i64| times.partition_point(|time| time.saturating_sub(shift_ns) < ns);
+    let start = first_from(from_ns);
+    start..first_from(to_ns).max(start)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

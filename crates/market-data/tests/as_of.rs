@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pavlov_market_data::{Manifest, MaxAge, Series, Sources, as_of, load_dataset, load_series, manifest_text};
+use pavlov_market_data::{Elapsed, Manifest, Series, Sources, as_of, load_dataset, load_series, manifest_text};
 use pavlov_store::OsDisk;
 use proptest::prelude::*;
 
@@ -24,8 +24,8 @@ fn known(times: &[i64]) -> Series {
     Series::new("S", 0, times.to_vec(), (0..times.len()).map(|i| i as f64).collect()).unwrap()
 }
 
-fn seconds(n: i64) -> MaxAge {
-    MaxAge::try_from(format!("{n}s")).unwrap()
+fn seconds(n: i64) -> Elapsed {
+    Elapsed::try_from(format!("{n}s")).unwrap()
 }
 
 /// The definition, row by row: the last of all values known by then, if it is fresh enough.
@@ -92,8 +92,8 @@ fn at(text: &str) -> i64 {
     span.unwrap().from_ns
 }
 
-fn days(n: i64) -> MaxAge {
-    MaxAge::try_from(format!("{n}d")).unwrap()
+fn days(n: i64) -> Elapsed {
+    Elapsed::try_from(format!("{n}d")).unwrap()
 }
 
 #[test]

@@ -17,10 +17,12 @@ fn none() -> Sources {
 #[test]
 fn every_manifest_parses_is_named_like_its_file_and_pins_its_content() {
     let all = manifests(&datasets(), &OsDisk).unwrap();
-    assert!(all.len() >= 126, "{} manifests", all.len());
+    assert!(all.len() >= 129, "{} manifests", all.len());
     for manifest in &all {
         assert_eq!(manifest.path().file_stem().unwrap().to_str(), manifest.name().split('/').next());
-        assert!(manifest.expected_hash().is_some(), "{}", manifest.name());
+        // What a service tells of today may be told differently tomorrow.
+        let remote = manifest.file().is_none() && !manifest.name().starts_with("synthetic");
+        assert!(manifest.expected_hash().is_some() || remote, "{}", manifest.name());
         assert_eq!(all.iter().filter(|other| other.name() == manifest.name()).count(), 1, "{}", manifest.name());
     }
 }

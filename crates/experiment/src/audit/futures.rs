@@ -14,10 +14,9 @@ use crate::world::{Joined, Stages};
 /// Data and the stages that make a market of them.
 pub(super) struct Futures<'a> {
     pub(super) stages: &'a dyn Stages,
-    pub(super) bars: &'a Bars,
-    pub(super) series: &'a [LoadedSeries],
-    /// Bar of the market's row 0.
-    offset: usize,
+    bars: &'a Bars,
+    assets: &'a [Bars],
+    series: &'a [LoadedSeries],
     /// Closes of the market's rows.
     times: Vec<i64>,
 }
@@ -26,20 +25,25 @@ impl<'a> Futures<'a> {
     /// The data as they are.
     pub(super) fn new(
         stages: &'a dyn Stages,
-        bars: &'a Bars,
+        (bars, assets): (&'a Bars, &'a [Bars]),
         series: &'a [LoadedSeries],
     ) -> Result<(Self, Joined), ExperimentError> {
-        let joined = stages.join(bars, series)?;
+        let joined = stages.join(bars, assets, series)?;
         let times = joined.bars.times().to_vec();
-        let offset = times.first().map_or(0, |first| bars.times().partition_point(|time| time < first));
-        Ok((Self { stages, bars, series, offset, times }, joined))
+        Ok((Self { stages, bars, assets, series, times }, joined))
     }
 
     /// Bars and series where those behind row `change.first - 1` are changed; all of them if it is 0.
     pub(super) fn joined(&self, change: &Change) -> Result<Joined, ExperimentError> {
         let known_ns = change.first.checked_sub(1).map_or(i64::MIN, |row| self.times[row]);
-        let first = if change.first == 0 { 0 } else { self.offset + change.first };
-        let bars = changed_bars(self.bars, &Change { first, ..*change })?;
+        let next_ns = self.times.get(change.first).copied().filter(|_| change.first > 0);
+        let changed = |bars: &Bars, asset| {
+            let first = bars.times().partition_point(|time| next_ns.map_or(*time <= known_ns, |next| *time < next));
+            changed_bars(bars, asset, &Change { first, ..*change })
+        };
+        let bars = changed(self.bars, 0)?;
+        let assets = self.assets.iter().zip(1..).map(|(bars, asset)| changed(bars, asset));
+        let assets = assets.collect::<Result<Vec<_>, _>>()?;
         let changed = |(number, loaded): (usize, &LoadedSeries)| -> Result<LoadedSeries, ExperimentError> {
             let LoadedSeries { name, series, max_age, hashes, note } = loaded;
             let series = changed_series(series, known_ns, change, number as u64);
@@ -53,7 +57,7 @@ impl<'a> Futures<'a> {
             })
         };
         let series: Vec<_> = self.series.iter().enumerate().map(changed).collect::<Result<_, _>>()?;
-        self.stages.join(&bars, &series)
+        self.stages.join(&bars, &assets, &series)
     }
 
     /// The market of changed data under a given scaler; `None` if no segment is left.
@@ -74,7 +78,7 @@ impl<'a> Futures<'a> {
     }
 }
 
-fn changed_bars(bars: &Bars, change: &Change) -> Result<Bars, ExperimentError> {
+fn changed_bars(bars: &Bars, asset: u64, change: &Change) -> Result<Bars, ExperimentError> {
     let all = 0..bars.len();
     let mut values: Vec<[f64; 5]> = all
         .map(|row| {
@@ -82,7 +86,7 @@ fn changed_bars(bars: &Bars, change: &Change) -> Result<Bars, ExperimentError> {
             [bar.open, bar.high, bar.low, bar.close, bar.volume]
         })
         .collect();
-    change.apply(&mut values, 0);
+    change.apply(&mut values, asset);
     let column = |field: usize| values.iter().map(|bar| bar[field]).collect();
     let columns = BarColumns {
         times: bars.times()[..values.len()].to_vec(),

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use pavlov_audit::{Clock, FillTiming, Findings, Game, Survey, survey};
 use pavlov_envs::{EpisodeMode, FillRule};
 use pavlov_features::Scaling;
-use pavlov_market_data::{Adjustment, Dataset};
+use pavlov_market_data::{Adjustment, Bars, Dataset};
 use pavlov_rl_core::{Market, RngTree, Segment};
 
 use crate::error::ExperimentError;
@@ -85,8 +85,8 @@ pub fn config(
 /// [`ExperimentError`]; leaks are in the result.
 pub fn plan(mut plan: Plan, options: &Options, hooks: &Hooks<'_>) -> Result<Audit, ExperimentError> {
     run::add_manifests(&mut plan, options)?;
-    let (dataset, series) = run::load_data(&plan, &|dataset| manifest_path(dataset, options), options, hooks)?;
-    audit(&plan, &plan, (&dataset, &series), hooks)
+    let (dataset, assets, series) = run::load_data(&plan, &|dataset| manifest_path(dataset, options), options, hooks)?;
+    audit(&plan, &plan, (&dataset, &assets, &series), hooks)
 }
 
 /// The three ways in which an experiment plays.
@@ -99,12 +99,13 @@ const GAMES: [(&str, EpisodeMode); 3] = [
 fn audit(
     plan: &Plan,
     stages: &dyn Stages,
-    (dataset, series): (&Dataset, &[LoadedSeries]),
+    (dataset, assets, series): (&Dataset, &[Dataset], &[LoadedSeries]),
     hooks: &Hooks<'_>,
 ) -> Result<Audit, ExperimentError> {
-    let world = world::build(plan, dataset, series)?;
+    let world = world::build(plan, dataset, assets, series)?;
     let segments = [world.train, world.test];
-    let (futures, joined) = Futures::new(stages, &dataset.bars, series)?;
+    let traded: Vec<Bars> = assets.iter().map(|asset| asset.bars.clone()).collect();
+    let (futures, joined) = Futures::new(stages, (&dataset.bars, &traded), series)?;
     let scaler = stages.fit(&joined, world.train.start as usize..world.train.end as usize)?;
     let market = Arc::new(stages.market(&joined, &scaler, segments.into())?);
     let columns: Vec<String> = plan.features.iter().flat_map(|feature| feature.columns()).collect();
@@ -144,7 +145,7 @@ fn audit(
     }
     let warm_ups = warm_up::check(&plan.features, &joined, seed, &mut findings)?;
     let unmoved = warm_up::unmoved(&plan.features, (&futures, &joined), seed)?;
-    let assumptions = assumptions(plan, dataset, series, (&unmoved, &silent));
+    let assumptions = assumptions(plan, (dataset, assets), series, (&unmoved, &silent));
     let times = market.times.clone();
     Ok(Audit { name: plan.name.clone(), games, findings, warm_ups, assumptions, times })
 }
@@ -161,7 +162,7 @@ fn timing(rule: FillRule) -> FillTiming {
 /// What must be believed: the data cannot show it.
 fn assumptions(
     plan: &Plan,
-    dataset: &Dataset,
+    (dataset, assets): (&Dataset, &[Dataset]),
     series: &[LoadedSeries],
     (unmoved, silent): (&[String], &[&str]),
 ) -> Vec<String> {
@@ -171,8 +172,9 @@ fn assumptions(
         let name = &loaded.name;
         assumptions.push(format!("a value of series {name} is known from the time that its manifest gives it"));
     }
-    if dataset.provenance.adjustment != Adjustment::None {
-        let name = &plan.data.dataset;
+    let adjusted = |dataset: &&Dataset| dataset.provenance.adjustment != Adjustment::None;
+    for dataset in std::iter::once(dataset).chain(assets).filter(adjusted) {
+        let name = &dataset.provenance.dataset;
         assumptions.push(format!("prices of {name} are adjusted for splits or dividends that came later"));
     }
     if !matches!(plan.scaling, Scaling::None | Scaling::Constants { .. }) {

@@ -62,7 +62,7 @@ fn audited(plan: &Plan, stages: &dyn Stages) -> Audit {
     };
     let stop = AtomicBool::new(false);
     let hooks = Hooks { clock: &|| 0.0, progress: &|_| {}, stop: &stop };
-    audit(plan, stages, (&bars("market", "1h", 1), &[series]), &hooks).unwrap_or_else(|e| panic!("{e}"))
+    audit(plan, stages, (&bars("market", "1h", 1), &[], &[series]), &hooks).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// The leak of this name, and that there are only leaks of these names.
@@ -89,10 +89,10 @@ impl<'a> Planted<'a> {
 }
 
 impl Stages for Planted<'_> {
-    fn join(&self, bars: &Bars, series: &[LoadedSeries]) -> Result<Joined, ExperimentError> {
+    fn join(&self, bars: &Bars, assets: &[Bars], series: &[LoadedSeries]) -> Result<Joined, ExperimentError> {
         match self.join {
-            Some(planted) => self.plan.join(bars, &series.iter().map(planted).collect::<Vec<_>>()),
-            None => self.plan.join(bars, series),
+            Some(planted) => self.plan.join(bars, assets, &series.iter().map(planted).collect::<Vec<_>>()),
+            None => self.plan.join(bars, assets, series),
         }
     }
 

@@ -50,6 +50,16 @@ fn datasets(place: &Path) -> PathBuf {
     folder
 }
 
+/// A made-up market of hours between two days.
+pub fn manifest(name: &str, from: &str, to: &str, seed: u32) -> String {
+    format!(
+        "schema_version = 1\nname = \"{name}\"\nsummary = \"hours\"\nsource = \"generated\"\nsymbol = \"{name}\"\n\
+         interval = \"1h\"\nadjustment = \"none\"\nspan = [\"{from}\", \"{to}\"]\nsources = [\"provider\"]\n\
+         [provider]\nname = \"synthetic\"\nseed = {seed}\nstart_price = 100.0\nmean_volume = 10.0\n\
+         [provider.mode.martingale]\nvolatility = 0.01\n"
+    )
+}
+
 pub fn options(place: &Path, threads: usize) -> Options {
     Options {
         disk: Arc::new(OsDisk),

@@ -8,10 +8,10 @@ use std::path::Path;
 use pavlov_store::Hash;
 use serde::{Deserialize, Serialize};
 
-use crate::{MarketDataError, Provenance};
+use crate::{MarketDataError, Provenance, Span};
 
-/// The format that this build reads and writes.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+/// The format that this build writes; it reads format 1 too, which had no coverage and no stamps of segments.
+pub(super) const SCHEMA_VERSION: u32 = 2;
 
 const HEAD: &[u8] = b"{\"blake3\":\"";
 const MIDDLE: &[u8] = b"\",\"cache\":";
@@ -27,6 +27,9 @@ pub(super) struct CacheRecord {
     /// [`crate::Bars::content_hash`] of the segments together.
     pub(super) content_hash: Hash,
     pub(super) provenance: Provenance,
+    /// What was asked of a remote provider.
+    #[serde(default)]
+    pub(super) coverage: Option<Coverage>,
     /// In rising time.
     pub(super) segments: Vec<Segment>,
 }
@@ -37,11 +40,36 @@ pub(super) struct CacheRecord {
 pub(super) struct Segment {
     pub(super) hash: Hash,
     pub(super) rows: usize,
+    /// First and last close stamp, UTC ns.
+    #[serde(default)]
+    pub(super) closes: Option<(i64, i64)>,
+}
+
+/// What a cache that grows piece by piece knows of its symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Coverage {
+    /// The span that was asked for; it may reach into the future.
+    pub(crate) asked: Span,
+    /// The part of it whose bars are all here.
+    pub(crate) covered: Span,
+}
+
+impl Coverage {
+    /// Whether nothing of a span is missing that could be had when it was last asked for.
+    pub(crate) fn holds(&self, span: Span) -> bool {
+        self.covered.from_ns <= span.from_ns && (span.to_ns <= self.covered.to_ns || span.to_ns <= self.asked.to_ns)
+    }
 }
 
 impl Segment {
     pub(super) fn file_name(&self) -> String {
         format!("{}.parquet", self.hash)
+    }
+
+    /// Whether a bar of it may close in a span.
+    pub(super) fn meets(&self, closes: Span) -> bool {
+        self.closes.is_none_or(|(first, last)| first < closes.to_ns && closes.from_ns <= last)
     }
 }
 
@@ -60,9 +88,9 @@ impl CacheRecord {
             schema_version: u32,
         }
         let version: Version = serde_json::from_slice(body).map_err(|error| damaged(&error.to_string()))?;
-        if version.schema_version != SCHEMA_VERSION {
+        if !(1..=SCHEMA_VERSION).contains(&version.schema_version) {
             let got = version.schema_version;
-            return Err(damaged(&format!("it has format {got}, this build reads {SCHEMA_VERSION}")));
+            return Err(damaged(&format!("it has format {got}, this build reads 1 to {SCHEMA_VERSION}")));
         }
         serde_json::from_slice(body).map_err(|error| damaged(&error.to_string()))
     }

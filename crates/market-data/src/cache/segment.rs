@@ -18,107 +18,42 @@
 //! Prices of few digits repeat as whole words, which plain values keep and split bytes destroy. lz4 is as small as
 //! snappy and reads faster; zstd would save a third more but is the only codec that needs a C compiler.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, TimestampNanosecondArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchReader};
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit, TimestampNanosecondType};
-use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
-use pavlov_store::Hash;
 
-use crate::rules::COLUMNS;
-use crate::{Bars, Manifest, MarketDataError, Place, Series};
+use super::ScannedColumns;
+use super::columns::{Arrays, Columns};
+use crate::time::rows_between;
 
-/// The columns of a segment: `time` and the values, none of them null.
-fn schema(values: &[&str]) -> SchemaRef {
-    let time = Field::new("time", DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())), false);
-    let values = values.iter().map(|name| Field::new(*name, DataType::Float64, false));
+const TIME: &str = "time";
+
+/// The names of content's first value columns.
+fn names<T: Columns>(num_values: usize) -> impl Iterator<Item = &'static str> {
+    T::VALUES.iter().chain(T::EXTRAS).copied().take(num_values)
+}
+
+/// The columns of a segment: `time` and `num_values` value columns, none of them null.
+fn schema<T: Columns>(num_values: usize) -> SchemaRef {
+    let time = Field::new(TIME, DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())), false);
+    let values = names::<T>(num_values).map(|name| Field::new(name, DataType::Float64, false));
     Arc::new(Schema::new(std::iter::once(time).chain(values).collect::<Vec<_>>()))
 }
 
-/// What a cache can hold: one column of times and some of values.
-pub(crate) trait Columns: Sized {
-    /// The names of the value columns.
-    const VALUES: &'static [&'static str];
-
-    /// The columns, which share the memory of the content.
-    fn columns(&self) -> (&TimestampNanosecondArray, Vec<&Float64Array>);
-
-    /// Validates columns; `values` has as many as [`Columns::VALUES`].
-    fn from_columns(
-        manifest: &Manifest,
-        times: TimestampNanosecondArray,
-        values: Vec<Float64Array>,
-        place: &dyn Fn(usize) -> Place,
-    ) -> Result<Self, MarketDataError>;
-
-    /// The hash of the content, whatever encoding it came from.
-    fn content_hash(&self) -> Hash;
-}
-
-impl Columns for Bars {
-    const VALUES: &'static [&'static str] = &COLUMNS;
-
-    fn columns(&self) -> (&TimestampNanosecondArray, Vec<&Float64Array>) {
-        let (times, prices) = self.arrays();
-        (times, prices.iter().collect())
-    }
-
-    fn from_columns(
-        manifest: &Manifest,
-        times: TimestampNanosecondArray,
-        values: Vec<Float64Array>,
-        place: &dyn Fn(usize) -> Place,
-    ) -> Result<Bars, MarketDataError> {
-        let got = values.len();
-        let prices: [Float64Array; 5] = values.try_into().map_err(|_| MarketDataError::ColumnLength {
-            symbol: manifest.symbol().to_owned(),
-            column: "values",
-            expected: COLUMNS.len(),
-            got,
-        })?;
-        let bars = Bars::from_arrays(manifest.symbol(), manifest.interval_ns(), times, prices)?;
-        Ok(bars.checked(manifest.recipe().policy(), place)?.0)
-    }
-
-    fn content_hash(&self) -> Hash {
-        Bars::content_hash(self)
-    }
-}
-
-impl Columns for Series {
-    const VALUES: &'static [&'static str] = &["value"];
-
-    fn columns(&self) -> (&TimestampNanosecondArray, Vec<&Float64Array>) {
-        let (times, values) = self.arrays();
-        (times, vec![values])
-    }
-
-    fn from_columns(
-        manifest: &Manifest,
-        times: TimestampNanosecondArray,
-        values: Vec<Float64Array>,
-        place: &dyn Fn(usize) -> Place,
-    ) -> Result<Series, MarketDataError> {
-        let values = values.into_iter().next().unwrap_or_else(|| Float64Array::from(Vec::<f64>::new()));
-        Series::from_arrays(manifest.symbol(), manifest.interval_ns(), times, values, place)
-    }
-
-    fn content_hash(&self) -> Hash {
-        Series::content_hash(self)
-    }
-}
-
 fn properties() -> WriterProperties {
-    let time = ColumnPath::from("time");
+    let time = ColumnPath::from(TIME);
     WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
         .set_dictionary_enabled(false)
@@ -130,11 +65,10 @@ fn properties() -> WriterProperties {
         .build()
 }
 
-pub(super) fn encode<T: Columns>(content: &T) -> Result<Vec<u8>, ParquetError> {
-    let (times, values) = content.columns();
-    let times: ArrayRef = Arc::new(times.clone().with_timezone("UTC"));
-    let values = values.into_iter().map(|values| Arc::new(values.clone()) as ArrayRef);
-    let schema = schema(T::VALUES);
+pub(super) fn encode<T: Columns>(arrays: &Arrays) -> Result<Vec<u8>, ParquetError> {
+    let times: ArrayRef = Arc::new(arrays.times.clone().with_timezone("UTC"));
+    let values = arrays.values.iter().map(|values| Arc::new(values.clone()) as ArrayRef);
+    let schema = schema::<T>(arrays.values.len());
     let batch = RecordBatch::try_new(schema.clone(), std::iter::once(times).chain(values).collect())?;
     let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options)?;
@@ -143,39 +77,66 @@ pub(super) fn encode<T: Columns>(content: &T) -> Result<Vec<u8>, ParquetError> {
 }
 
 /// Decodes verified bytes; whatever the decoder does, even a panic, comes back as a message.
-pub(super) fn decode<T: Columns>(bytes: Vec<u8>) -> Result<RecordBatch, String> {
-    match catch_unwind(AssertUnwindSafe(|| decode_all(bytes.into(), &schema(T::VALUES)))) {
+pub(super) fn decode<T: Columns>(bytes: Vec<u8>) -> Result<Arrays, String> {
+    let batch = guarded(|| read(&bytes.into(), None, None))?;
+    let num_values = batch.num_columns().saturating_sub(1);
+    if num_values != T::VALUES.len() && num_values != T::VALUES.len() + T::EXTRAS.len() {
+        return Err("wrong columns".to_owned());
+    }
+    arrays(&batch, names::<T>(num_values)).ok_or_else(|| "wrong columns".to_owned())
+}
+
+/// Decodes some value columns of the rows that close in `[from_ns, to_ns)`, and their stamps; pages before and behind
+/// are skipped.
+pub(super) fn decode_part(bytes: Vec<u8>, names: &[&str], closes: Range<i64>) -> Result<ScannedColumns, String> {
+    let bytes = Bytes::from(bytes);
+    let times = arrays(&guarded(|| read(&bytes, Some(&[]), None))?, []).ok_or("wrong columns")?;
+    let rows = rows_between(times.times.values(), closes.start, closes.end, 0);
+    let batch = guarded(|| read(&bytes, Some(names), Some(rows)))?;
+    let part = arrays(&batch, names.iter().copied()).ok_or("a column that was asked for is not there")?;
+    let values = part.values.iter().map(|values| values.values().to_vec()).collect();
+    Ok(ScannedColumns { times: part.times.values().to_vec(), values })
+}
+
+fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
         Ok(decoded) => decoded.map_err(|error| error.to_string()),
         Err(_) => Err("the Parquet decoder panicked".to_owned()),
     }
 }
 
-fn decode_all(bytes: Bytes, schema: &SchemaRef) -> Result<RecordBatch, ParquetError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
-    let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
-    let batches = builder.with_batch_size(rows.max(1)).build()?.collect::<Result<Vec<_>, _>>()?;
-    Ok(arrow::compute::concat_batches(schema, &batches)?)
+/// `time` and the named value columns, or all; the given rows, or all.
+fn read(bytes: &Bytes, names: Option<&[&str]>, rows: Option<Range<usize>>) -> Result<RecordBatch, ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes.clone())?;
+    let in_file = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
+    let rows = rows.unwrap_or(0..in_file);
+    let mask = match names {
+        Some(names) => ProjectionMask::columns(builder.parquet_schema(), names.iter().copied().chain([TIME])),
+        None => ProjectionMask::all(),
+    };
+    let reader = builder.with_projection(mask).with_offset(rows.start).with_limit(rows.len());
+    let reader = reader.with_batch_size(rows.len().max(1)).build()?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>()?;
+    Ok(arrow::compute::concat_batches(&schema, &batches)?)
 }
 
-/// Joins the batches of segments.
-pub(super) fn concat<T: Columns>(batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
-    arrow::compute::concat_batches(&schema(T::VALUES), batches)
-}
-
-/// The arrays of a batch that has exactly the segment's columns, without nulls.
-pub(super) fn columns<T: Columns>(batch: &RecordBatch) -> Option<(TimestampNanosecondArray, Vec<Float64Array>)> {
+/// The times of a batch and the named columns, none of them null.
+fn arrays<'a>(batch: &RecordBatch, names: impl IntoIterator<Item = &'a str>) -> Option<Arrays> {
     if batch.columns().iter().any(|column| column.null_count() > 0) {
         return None;
     }
-    let times = batch.column_by_name("time")?.as_primitive_opt::<TimestampNanosecondType>()?.clone();
-    let values = T::VALUES.iter().map(|name| batch.column_by_name(name)?.as_primitive_opt::<Float64Type>().cloned());
-    Some((times.with_timezone_opt(None::<Arc<str>>), values.collect::<Option<_>>()?))
+    let times = batch.column_by_name(TIME)?.as_primitive_opt::<TimestampNanosecondType>()?.clone();
+    let value = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Float64Type>().cloned();
+    let values = names.into_iter().map(value).collect::<Option<_>>()?;
+    Some(Arrays { times: times.with_timezone_opt(None::<Arc<str>>), values })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BarColumns, BarPolicy};
+    use crate::{BarColumns, BarPolicy, Bars};
+    use arrow::array::Float64Array;
     use proptest::prelude::*;
 
     fn bars(closes: &[f64]) -> Bars {
@@ -190,22 +151,46 @@ mod tests {
         Bars::new("X", 7, columns, &BarPolicy::default()).unwrap()
     }
 
+    fn written(bars: &Bars) -> Vec<u8> {
+        encode::<Bars>(&bars.arrays()).unwrap()
+    }
+
+    fn again(bytes: Vec<u8>) -> Bars {
+        let Arrays { times, mut values } = decode::<Bars>(bytes).unwrap();
+        let extras: Vec<Float64Array> = values.split_off(5);
+        let bars = Bars::from_arrays("X", 7, times, values.try_into().unwrap()).unwrap();
+        bars.with_extras(extras.try_into().ok()).unwrap()
+    }
+
     proptest! {
         #[test]
         fn bars_read_back_bit_for_bit(closes in prop::collection::vec(f64::MIN_POSITIVE..f64::MAX, 0..300)) {
             let bars = bars(&closes);
-            let batch = decode::<Bars>(encode(&bars).unwrap()).unwrap();
-            let (times, prices) = columns::<Bars>(&batch).unwrap();
-            let again = Bars::from_arrays("X", 7, times, prices.try_into().unwrap()).unwrap();
-            prop_assert_eq!(again.content_hash(), bars.content_hash());
+            prop_assert_eq!(again(written(&bars)).content_hash(), bars.content_hash());
         }
 
         #[test]
         fn damaged_bytes_never_bring_the_process_down(at in 0usize..2_000, bit in 0u8..8) {
-            let mut bytes = encode(&bars(&[1.5; 100])).unwrap();
+            let mut bytes = written(&bars(&[1.5; 100]));
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
-            let _ = decode::<Bars>(bytes);
+            let _ = decode::<Bars>(bytes.clone());
+            let _ = decode_part(bytes, &["close"], 0..700);
         }
+    }
+
+    #[test]
+    fn a_part_is_read_as_the_whole_is() {
+        let closes: Vec<f64> = (1..70_000).map(f64::from).collect();
+        let whole = bars(&closes).with_extras(Some([closes.clone().into(), closes.into()])).unwrap();
+        let bytes = written(&whole);
+        assert_eq!(again(bytes.clone()), whole);
+        for closes in [0..700, i64::MIN..0, 450_000..i64::MAX, 13..14, 14..14, 800_000..900_000] {
+            let part = decode_part(bytes.clone(), &["trades", "open"], closes.clone()).unwrap();
+            let expected = whole.between(closes.start, closes.end);
+            assert_eq!(part.times, expected.times(), "{closes:?}");
+            assert_eq!(part.values, [expected.trades().unwrap(), expected.open()], "{closes:?}");
+        }
+        assert!(decode_part(bytes, &["bid"], 0..700).unwrap_err().contains("not there"));
     }
 }

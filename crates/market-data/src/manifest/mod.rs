@@ -71,6 +71,11 @@ impl Manifest {
             Some(entry) => Some((entry.name, (entry.build)(text).map_err(toml_fault)?)),
             None => None,
         };
+        if let (Some((name, provider)), Some(table)) = (&provider, &raw.provider) {
+            let checked = provider.check(raw.kind, raw.interval_ns(), raw.adjustment);
+            checked.map_err(|message| fault(table.span().start, format!("provider {name}: {message}")))?;
+            raw.check_remote(provider.as_ref()).map_err(|(at, message)| fault(at, message))?;
+        }
         let sources = raw.order().map_err(|(at, message)| fault(at, message))?;
         Ok(raw.into_manifest(path, sources, provider))
     }
@@ -165,6 +170,16 @@ impl Manifest {
 
     pub(crate) fn recipe(&self) -> &Recipe {
         &self.recipe
+    }
+
+    /// Whether the bars come over a network, piece by piece.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.provider.as_ref().is_some_and(|(_, provider)| provider.is_remote())
+    }
+
+    /// What a cache must have been made from to hold this dataset.
+    pub(crate) fn cache_key(&self) -> Hash {
+        if self.is_remote() { self.recipe.hash_without_span(self.adjustment) } else { self.recipe.hash() }
     }
 
     pub(crate) fn provider(&self) -> Option<(&'static str, &dyn Provider)> {
@@ -285,7 +300,6 @@ mode.martingale.volatility = 0.01
                 "symbol = \"C\"\nsymbols = [\"A\"]",
                 ":6:11: unknown symbol `C`; did you mean `A`?",
             ),
-            ("name = \"example\"", "name = \"example\"\nkind = \"series\"", "no provider gives a series"),
             ("interval = \"1h\"", "interval = \"hourly\"", ":6:12: \"hourly\" is no bar size like 2m, 1h or 1d"),
             ("2018-02-01", "2017-02-01", ":8:8: span: 2018-01-01 is not before 2017-02-01"),
             ("name = \"example\"", "name = \"../example\"", ":2:8: \"../example\" is no dataset name"),

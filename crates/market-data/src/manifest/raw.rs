@@ -26,11 +26,11 @@ pub(super) struct Raw {
     summary: String,
     source: String,
     #[serde(default)]
-    kind: Kind,
+    pub(super) kind: Kind,
     symbol: Option<String>,
     symbols: Option<Spanned<Vec<String>>>,
     interval: Spanned<Interval>,
-    adjustment: Adjustment,
+    pub(super) adjustment: Adjustment,
     span: Option<Spanned<Span>>,
     expected_hash: Option<Hash>,
     #[serde(default)]
@@ -112,6 +112,10 @@ impl Raw {
         Ok(())
     }
 
+    pub(super) fn interval_ns(&self) -> i64 {
+        self.interval.get_ref().ns()
+    }
+
     /// Whether interval, sources and stamp fit what the dataset holds.
     pub(super) fn check_kind(&self) -> Result<(), (usize, String)> {
         let at = self.interval.span().start;
@@ -124,7 +128,9 @@ impl Raw {
             (Kind::Series, Interval::Irregular) if stamped_open => {
                 Err((at, "without an interval a value is stamped when it is known: file.stamp = \"close\"".to_owned()))
             }
-            (Kind::Series, _) if self.provider.is_some() => Err((at, "no provider gives a series".to_owned())),
+            (Kind::Series, Interval::Months(_) | Interval::Irregular) if self.provider.is_some() => {
+                Err((at, "a provider gives a series of fixed steps, like interval = \"1d\"".to_owned()))
+            }
             _ => Ok(()),
         }
     }
@@ -150,13 +156,25 @@ impl Raw {
         Err((resample.span().start, problem))
     }
 
+    /// Whether bars that come piece by piece can be kept as they come.
+    pub(super) fn check_remote(&self, provider: &dyn Provider) -> Result<(), (usize, String)> {
+        match &self.resample {
+            Some(resample) if provider.is_remote() => {
+                let message =
+                    "a provider on the network gives bars of many sizes: set interval, and leave resample out";
+                Err((resample.span().start, message.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The registry's entry for the provider, once the manifest has what any provider needs.
     pub(super) fn check_provider(&self, table: &Spanned<toml::Table>) -> Result<&'static crate::ProviderEntry, String> {
         let known = || PROVIDERS.iter().map(|entry| entry.name).collect::<Vec<_>>();
         let name = table.get_ref().get("name").and_then(toml::Value::as_str);
         let name = name.ok_or_else(|| format!("provider.name is missing{}", suggestion("", &known())))?;
         let span = self.span.as_ref().ok_or("a provider needs the span to fetch; add span = [from, to]")?.get_ref();
-        let bars = span.to_ns.saturating_sub(span.from_ns) / self.interval.get_ref().ns().max(1);
+        let bars = span.to_ns.saturating_sub(span.from_ns) / self.interval_ns().max(1);
         if bars > MAX_PROVIDED_BARS {
             return Err(format!("the span holds {bars} bars, a provider gives at most {MAX_PROVIDED_BARS}"));
         }

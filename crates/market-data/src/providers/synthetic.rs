@@ -10,9 +10,10 @@ use std::collections::VecDeque;
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
-use crate::provider::{Provider, Request};
+use crate::network::Network;
+use crate::provider::{Fetched, Provider, Request};
 use crate::providers::noise::{stream, uniform, unit};
-use crate::{Bar, BarColumns, MarketDataError};
+use crate::{Adjustment, Bar, BarColumns, Cleaning, Kind, MarketDataError};
 
 /// Pieces of a bar's path.
 const STEPS: usize = 12;
@@ -146,7 +147,15 @@ impl Mode {
 }
 
 impl Provider for Synthetic {
-    fn fetch(&self, request: &Request<'_>) -> Result<BarColumns, MarketDataError> {
+    fn check(&self, _: Kind, _: i64, _: Adjustment) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    fn fetch(&self, request: &Request<'_>, _: Option<&Network>) -> Result<Fetched, MarketDataError> {
         let mut market = Market::new(self);
         let mut columns = BarColumns::default();
         let mut time = request.span.from_ns;
@@ -155,7 +164,8 @@ impl Provider for Synthetic {
             columns.push(market.next_bar(close));
             time = close;
         }
-        Ok(columns)
+        let cleaning = Cleaning { rows_read: columns.times.len(), ..Cleaning::default() };
+        Ok(Fetched { columns, extras: None, cleaning })
     }
 }
 
@@ -288,8 +298,9 @@ mod tests {
     fn market(seed: u64, mode: &str, bars: i64) -> Bars {
         let text = format!("name = \"synthetic\"\nseed = {seed}\nstart_price = 100.0\nmean_volume = 1000.0\n{mode}");
         let synthetic: Synthetic = toml::from_str(&text).unwrap();
-        let request = Request { symbol: "SYN", interval_ns: HOUR, span: Span { from_ns: 0, to_ns: bars * HOUR } };
-        Bars::new("SYN", HOUR, synthetic.fetch(&request).unwrap(), &BarPolicy::default()).unwrap()
+        let span = Span { from_ns: 0, to_ns: bars * HOUR };
+        let request = Request { symbol: "SYN", interval_ns: HOUR, adjustment: Adjustment::None, span };
+        Bars::new("SYN", HOUR, synthetic.fetch(&request, None).unwrap().columns, &BarPolicy::default()).unwrap()
     }
 
     fn moves(bars: &Bars) -> Vec<f64> {

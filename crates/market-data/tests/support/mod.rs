@@ -1,6 +1,8 @@
 //! Manifests, files and disks for the tests of this crate.
 #![allow(dead_code)]
 
+pub(crate) mod net;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
