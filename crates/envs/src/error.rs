@@ -43,6 +43,11 @@ pub enum EnvError {
         /// Assets of the table.
         got: usize,
     },
+    /// Orders are to fill at the VWAP of a bar, which the price table does not have.
+    #[error(
+        "fill = vwap needs the VWAP of every bar, which the data do not have; choose another fill rule, for example next_open"
+    )]
+    NoVwap,
     /// A price that orders fill at or holdings are valued at is not a positive number.
     #[error("the {what} at row {row} is {value}, not a positive number; clean the bars first")]
     Price {

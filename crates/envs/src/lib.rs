@@ -20,6 +20,7 @@
 //!     low: close.clone(),
 //!     volume: vec![1.0; 50],
 //!     close,
+//!     vwap: None,
 //! };
 //! let all = Segment { start: 0, first: 0, end: 50 };
 //! let market = Market::new(Frame::new(1, vec![0.0; 50]), prices, (0..50).collect(), vec![all])?;
@@ -47,7 +48,7 @@ pub use account::Account;
 pub use costs::Commission;
 pub use episodes::{EpisodeMode, Episodes};
 pub use error::EnvError;
-pub use fills::FillRule;
+pub use fills::{Draws, FillRule};
 pub use quotes::{Quote, quotes};
 pub use registry::{BatchFactory, ENVIRONMENTS, EnvironmentConfig, EnvironmentEntry, Passive, environment};
 pub use reward::RewardKind;

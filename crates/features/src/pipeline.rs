@@ -72,6 +72,7 @@ pub fn market<'a>(
         low: bars.low().to_vec(),
         close: bars.close().to_vec(),
         volume: bars.volume().to_vec(),
+        vwap: None,
     };
     Ok(Market::new(frame(inputs, features, scaler)?, prices, bars.times().to_vec(), segments)?)
 }
