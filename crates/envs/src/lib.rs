@@ -39,6 +39,7 @@ mod costs;
 mod episodes;
 mod error;
 mod fills;
+pub mod leverage_inverse;
 mod quotes;
 mod registry;
 mod reward;

@@ -6,14 +6,21 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
-use crate::{EnvError, EpisodeMode, FillRule, bitcoin::BitcoinConfig};
+use crate::{EnvError, EpisodeMode, FillRule, bitcoin::BitcoinConfig, leverage_inverse::LeverageInverseConfig};
 
 /// Every environment, in the order of the documentation.
-pub const ENVIRONMENTS: &[EnvironmentEntry] = &[EnvironmentEntry {
-    name: "bitcoin",
-    summary: "hourly Bitcoin: hold, buy with half of the cash or sell half of the coins",
-    parse: parse::<BitcoinConfig>,
-}];
+pub const ENVIRONMENTS: &[EnvironmentEntry] = &[
+    EnvironmentEntry {
+        name: "bitcoin",
+        summary: "hourly Bitcoin: hold, buy with half of the cash or sell half of the coins",
+        parse: parse::<BitcoinConfig>,
+    },
+    EnvironmentEntry {
+        name: "leverage_inverse",
+        summary: "a leveraged and an inverse fund: the share of the money in the first, the rest in the second",
+        parse: parse::<LeverageInverseConfig>,
+    },
+];
 
 /// A line of [`ENVIRONMENTS`].
 #[derive(Clone, Copy, Debug)]

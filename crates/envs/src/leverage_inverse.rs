@@ -1,0 +1,442 @@
+//! A leveraged and an inverse fund on one index: how much of the money in which.
+//!
+//! | | |
+//! |---|---|
+//! | Observation | the last 10 rows of the frame (for the original: open, high, low, close, volume and change of the KOSPI, min-max scaled); shares of the net worth in the first and in the second asset, gain since the start |
+//! | Action | share of the net worth in the first asset (leveraged), 0 to 1; the rest goes into the second (inverse), in whole shares; money that makes no whole share stays cash |
+//! | Fill rule | `next_open`; all others by name |
+//! | Reward | relative change of the net worth, valued at the new row's close |
+//! | Ends | terminated by a loss of more than 5 % since the start; truncated after 30 steps (sampled) or at the segment's last row (whole) |
+//! | Source | "KOSPI ratio with PPO": the class `TradingEnv`, a notebook on the Korean funds KODEX Leverage and Inverse |
+
+use std::sync::Arc;
+
+use pavlov_rl_core::{
+    Action, ActionSpec, EnvSpec, Environment, Fill, Fills, Frame, Ledger, Market, ObservationSpec, Rng, Segment,
+    StateError, Status, Step,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive,
+    Quote, Variant, quotes,
+};
+
+const NAME: &str = "leverage_inverse";
+const ASSETS: usize = 2;
+
+/// Rules of the environment of two funds. Defaults come from the notebook unless said otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LeverageInverseConfig {
+    /// Money at the start of an episode; 1,000,000.
+    pub initial_cash: f64,
+    /// Share of it that is already in the first asset at the start, the rest being in the second; none: all is cash (0.5 as
+    /// published).
+    pub initial_weight: Option<f64>,
+    /// Commission as a fraction of the traded value; 0. The funds' own fees are in their prices.
+    pub commission: Commission,
+    /// When orders are filled; `next_open`, the first price after the decision (`decision_close` as published).
+    pub fill: Option<FillRule>,
+    /// Steps of a sampled episode, with a random start; 30.
+    pub sample_len: u32,
+    /// Loss since the start, as a part of the net worth then, beyond which the game is over; 0.05. With 1 it never is.
+    pub stop_loss_frac: f64,
+    /// Rows of the frame that an observation shows; 10.
+    pub window: usize,
+    /// `default`, or `as_published` for the notebook's numbers, flaws included.
+    pub variant: Variant,
+}
+
+impl Default for LeverageInverseConfig {
+    fn default() -> Self {
+        Self {
+            initial_cash: 1_000_000.0,
+            initial_weight: None,
+            commission: Commission(0.0),
+            fill: None,
+            sample_len: 30,
+            stop_loss_frac: 0.05,
+            window: 10,
+            variant: Variant::Default,
+        }
+    }
+}
+
+impl LeverageInverseConfig {
+    fn published(&self) -> bool {
+        self.variant == Variant::AsPublished
+    }
+
+    fn published_fill(&self) -> FillRule {
+        if self.published() { FillRule::DecisionClose } else { FillRule::NextOpen }
+    }
+
+    fn initial_weight(&self) -> Option<f64> {
+        self.initial_weight.or(self.published().then_some(0.5))
+    }
+
+    /// What is wrong with the published numbers; `None` for the default variant.
+    pub fn flaw(&self) -> Option<&'static str> {
+        self.published().then_some(
+            "variant = as_published: the window begins with the day of the decision and shows the days after it, orders fill \
+             at that day's close, money that makes no whole share is lost at every step (booked as a fee), the reward is the \
+             whole gain since the start at every step, every sampled episode starts on the first day, and its end counts as \
+             the end of the game",
+        )
+    }
+
+    /// Rows that the window reaches beyond the row of the decision.
+    fn lead(&self) -> u32 {
+        if self.published() { self.window as u32 - 1 } else { 0 }
+    }
+
+    /// Where episodes lie: anywhere in the segment; as published, from its first row on only, as far as the window goes.
+    fn episodes(&self, market: &Market, segment: Segment, mode: EpisodeMode) -> Result<Episodes, EnvError> {
+        let seen = Segment { end: segment.end.saturating_sub(self.lead()), ..segment };
+        let anywhere = Episodes::new(market, seen, mode, self.sample_len)?;
+        if !self.published() || mode == EpisodeMode::Whole {
+            return Ok(anywhere);
+        }
+        Episodes::new(market, Segment { end: seen.first + self.sample_len + 1, ..seen }, EpisodeMode::Whole, 1)
+    }
+
+    /// What an episode starts with when these are the closes.
+    fn opening(&self, closes: [f64; ASSETS]) -> Purse {
+        let mut purse = Purse { cash: self.initial_cash, ..Purse::default() };
+        if let Some(weight) = self.initial_weight() {
+            purse.shares = whole_shares(self.initial_cash, weight, closes);
+            purse.cash = if self.published() { 0.0 } else { self.initial_cash - purse.holdings_value(closes) };
+        }
+        purse
+    }
+
+    fn order(&self) -> Rebalance {
+        Rebalance { commission: self.commission, rest_is_lost: self.published() }
+    }
+}
+
+impl EnvironmentConfig for LeverageInverseConfig {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn validate(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if !(self.initial_cash.is_finite() && self.initial_cash > 0.0) {
+            problems.push(format!("initial_cash must be a positive number, got {}", self.initial_cash));
+        }
+        let shares = [("initial_weight", self.initial_weight), ("stop_loss_frac", Some(self.stop_loss_frac))];
+        for (key, share) in shares.into_iter().filter_map(|(key, share)| Some((key, share?))) {
+            if !(0.0..=1.0).contains(&share) {
+                problems.push(format!("{key} must lie in 0..=1, got {share}"));
+            }
+        }
+        self.commission.validate(&mut problems);
+        for (key, count) in [("sample_len", u64::from(self.sample_len)), ("window", self.window as u64)] {
+            if !(1..=100_000).contains(&count) {
+                problems.push(format!("{key} must lie in 1..=100000, got {count}"));
+            }
+        }
+        if self.published() && self.fill() != self.published_fill() {
+            problems.push("fill must be decision_close (or left out) with variant = as_published".into());
+        }
+        problems
+    }
+
+    fn to_toml(&self) -> toml::Table {
+        let resolved = Self { fill: Some(self.fill()), initial_weight: self.initial_weight(), ..self.clone() };
+        toml::Table::try_from(resolved).expect("numbers and names are TOML")
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.fill().assumption().into_iter().chain(self.flaw()).map(str::to_owned).collect()
+    }
+
+    fn fill(&self) -> FillRule {
+        self.fill.unwrap_or(self.published_fill())
+    }
+
+    fn window(&self) -> usize {
+        self.window
+    }
+
+    fn assets(&self) -> usize {
+        ASSETS
+    }
+
+    fn units(&self) -> (&'static str, &'static str) {
+        ("KRW", "shares")
+    }
+
+    fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {
+        let quotes = both_quotes(market, segment, self.fill())?;
+        let investors = [
+            (
+                "buy & hold",
+                "puts all money into the first asset, the leveraged one, at the first fill and keeps it",
+                Some(1.0),
+            ),
+            (
+                "all inverse",
+                "puts all money into the second asset, the inverse one, at the first fill and keeps it",
+                Some(0.0),
+            ),
+            ("half & half", "puts half of the money into each asset at the first fill and keeps both", Some(0.5)),
+            ("initial account", "keeps what it starts with: by default cash", None),
+        ];
+        let books = |(name, summary, weight): (&'static str, &'static str, Option<f64>)| {
+            let initial = self.opening(closes(&quotes, 0));
+            let (mut purse, mut fills) = (initial.clone(), Vec::new());
+            if let Some(weight) = weight {
+                let next = closes(&quotes, 1.min(quotes[0].len() - 1));
+                let prices = [0, 1].map(|i| self.fill().drawn(quotes[i][0].fill, next[i], 0.5));
+                self.order().fill(&mut purse, weight, prices, self.fill().row(segment.first), &mut fills);
+            }
+            let held = |row| if row == 0 { &initial } else { &purse };
+            let ledgers = (0..quotes[0].len()).map(|row| held(row).ledger(closes(&quotes, row))).collect();
+            Passive { name, summary, ledgers, fills }
+        };
+        Ok(investors.into_iter().map(books).collect())
+    }
+
+    fn build(
+        &self,
+        market: Arc<Market>,
+        segment: Segment,
+        mode: EpisodeMode,
+    ) -> Result<Box<dyn BatchFactory>, EnvError> {
+        Ok(Box::new(Arc::new(LeverageInverse::new(self, market, segment, mode)?)))
+    }
+}
+
+/// Money, shares of both assets and the commission paid.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Purse {
+    cash: f64,
+    shares: [f64; ASSETS],
+    fees: f64,
+}
+
+impl Purse {
+    /// Books a fill through the one door that money has.
+    #[inline(always)]
+    fn trade<F: Fills>(&mut self, fill: Fill, fills: &mut F) {
+        let i = fill.asset as usize;
+        let mut account = Account { cash: self.cash, position: self.shares[i], fees: self.fees };
+        account.trade(fill, fills);
+        (self.cash, self.shares[i], self.fees) = (account.cash, account.position, account.fees);
+    }
+
+    #[inline(always)]
+    fn holdings_value(&self, prices: [f64; ASSETS]) -> f64 {
+        self.shares[0] * prices[0] + self.shares[1] * prices[1]
+    }
+
+    #[inline(always)]
+    fn net_worth(&self, prices: [f64; ASSETS]) -> f64 {
+        self.cash + self.holdings_value(prices)
+    }
+
+    fn ledger(&self, prices: [f64; ASSETS]) -> Ledger {
+        Ledger { cash: self.cash, holdings_value: self.holdings_value(prices), fees: self.fees }
+    }
+}
+
+/// How a share becomes trades.
+#[derive(Clone, Copy, Debug)]
+struct Rebalance {
+    commission: Commission,
+    /// As published: what makes no whole share is gone, booked as a fee.
+    rest_is_lost: bool,
+}
+
+impl Rebalance {
+    /// Trades to this share in the first asset at these prices: the sale first, then what the cash pays for.
+    #[inline(always)]
+    fn fill<F: Fills>(self, purse: &mut Purse, weight: f64, prices: [f64; ASSETS], row: u32, fills: &mut F) {
+        let target = whole_shares(purse.net_worth(prices), weight, prices);
+        let change = [target[0] - purse.shares[0], target[1] - purse.shares[1]];
+        let order = if change[0] <= change[1] { [0, 1] } else { [1, 0] };
+        let last = if change[order[1]] == 0.0 { order[0] } else { order[1] };
+        for i in order {
+            let price = prices[i];
+            let paid_for = if self.rest_is_lost { change[i] } else { self.affordable(purse.cash, price) };
+            let shares = change[i].min(paid_for);
+            let mut fee = self.commission.fee(shares.abs() * price);
+            if self.rest_is_lost && i == last {
+                fee = (purse.cash - shares * price).max(0.0);
+            }
+            purse.trade(Fill { row, asset: i as u32, shares, price, fee }, fills);
+        }
+    }
+
+    /// Whole shares that this cash pays for, commission included.
+    #[inline(always)]
+    fn affordable(self, cash: f64, price: f64) -> f64 {
+        let shares = (cash / (price + self.commission.fee(price))).floor().max(0.0);
+        // The quotient may have been rounded up to a whole number.
+        if shares * price + self.commission.fee(shares * price) > cash { (shares - 1.0).max(0.0) } else { shares }
+    }
+}
+
+/// Whole shares of both assets when this share of the money is for the first.
+#[inline(always)]
+fn whole_shares(money: f64, weight: f64, prices: [f64; ASSETS]) -> [f64; ASSETS] {
+    [(money * weight / prices[0]).floor(), (money * (1.0 - weight) / prices[1]).floor()]
+}
+
+type Quotes = [Box<[Quote]>; ASSETS];
+
+fn both_quotes(market: &Market, segment: Segment, rule: FillRule) -> Result<Quotes, EnvError> {
+    if market.prices.assets != ASSETS {
+        return Err(EnvError::Assets { environment: NAME, expected: ASSETS, got: market.prices.assets });
+    }
+    Ok([quotes(market, segment, 0, rule)?, quotes(market, segment, 1, rule)?])
+}
+
+#[inline(always)]
+fn closes(quotes: &Quotes, i: usize) -> [f64; ASSETS] {
+    [quotes[0][i].close, quotes[1][i].close]
+}
+
+/// The game of two funds on one segment of a market.
+#[derive(Debug)]
+pub struct LeverageInverse {
+    market: Arc<Market>,
+    spec: EnvSpec,
+    quotes: Quotes,
+    first: u32,
+    episodes: Episodes,
+    config: LeverageInverseConfig,
+    order: Rebalance,
+    rule: FillRule,
+    lead: u32,
+}
+
+/// What changes during an episode of [`LeverageInverse`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LeverageInverseState {
+    row: u32,
+    end: u32,
+    purse: Purse,
+    opening: f64,
+    draws: Draws,
+}
+
+impl LeverageInverse {
+    /// The game on a segment.
+    ///
+    /// # Errors
+    /// [`EnvError`] if the values, the segment or the prices make no game.
+    pub fn new(
+        config: &LeverageInverseConfig,
+        market: Arc<Market>,
+        segment: Segment,
+        mode: EpisodeMode,
+    ) -> Result<Self, EnvError> {
+        let problems = config.validate();
+        if !problems.is_empty() {
+            return Err(EnvError::Config { environment: NAME, problems });
+        }
+        let account = if config.published() { 0 } else { ASSETS + 1 };
+        let observation = ObservationSpec { window: config.window, features: market.frame.cols(), account };
+        let action = ActionSpec::Continuous { low: [0.0].into(), high: [1.0].into() };
+        Ok(Self {
+            episodes: config.episodes(&market, segment, mode)?,
+            quotes: both_quotes(&market, segment, config.fill())?,
+            market,
+            spec: EnvSpec { observation, action },
+            first: segment.first,
+            config: config.clone(),
+            order: config.order(),
+            rule: config.fill(),
+            lead: config.lead(),
+        })
+    }
+
+    #[inline(always)]
+    fn closes(&self, row: u32) -> [f64; ASSETS] {
+        closes(&self.quotes, (row - self.first) as usize)
+    }
+
+    /// Reward and end of a step that changed the net worth from `before` to `after`.
+    #[inline(always)]
+    fn outcome(&self, state: &LeverageInverseState, before: f64, after: f64) -> Step {
+        let gain = after - state.opening;
+        let published = self.config.published();
+        let reward = if published { gain } else { after / before - 1.0 };
+        let end = if published { Status::Terminated } else { Status::Truncated };
+        let stopped = gain / state.opening < -self.config.stop_loss_frac;
+        let status = match (stopped, state.row == state.end) {
+            (true, _) => Status::Terminated,
+            (_, true) => end,
+            _ => Status::Running,
+        };
+        Step { reward, status }
+    }
+}
+
+impl Environment for LeverageInverse {
+    type State = LeverageInverseState;
+
+    fn spec(&self) -> &EnvSpec {
+        &self.spec
+    }
+
+    fn frame(&self) -> &Frame {
+        &self.market.frame
+    }
+
+    fn new_state(&self) -> LeverageInverseState {
+        LeverageInverseState::default()
+    }
+
+    fn reset(&self, state: &mut LeverageInverseState, rng: &mut Rng) {
+        let (row, end) = self.episodes.draw(rng);
+        let closes = self.closes(row);
+        let purse = self.config.opening(closes);
+        *state = LeverageInverseState { row, end, opening: purse.net_worth(closes), purse, draws: Draws::new(rng) };
+    }
+
+    #[inline(always)]
+    fn step<F: Fills>(&self, state: &mut LeverageInverseState, action: Action<'_>, fills: &mut F) -> Step {
+        let Action::Continuous(&[weight @ 0.0..=1.0]) = action else {
+            panic!("{NAME} takes one share in 0..=1, got {action:?}")
+        };
+        let t = (state.row - self.first) as usize;
+        let (now, next) = (closes(&self.quotes, t), closes(&self.quotes, t + 1));
+        let draw = state.draws.draw();
+        let prices = [0, 1].map(|i| self.rule.drawn(self.quotes[i][t].fill, next[i], draw));
+        let before = state.purse.net_worth(now);
+        self.order.fill(&mut state.purse, f64::from(weight), prices, self.rule.row(state.row), fills);
+        state.row += 1;
+        self.outcome(state, before, state.purse.net_worth(next))
+    }
+
+    #[inline(always)]
+    fn observe(&self, state: &LeverageInverseState, account: &mut [f32]) -> u32 {
+        if let [first, second, gain] = account {
+            let (closes, shares) = (self.closes(state.row), state.purse.shares);
+            let net_worth = state.purse.net_worth(closes);
+            *first = (shares[0] * closes[0] / net_worth) as f32;
+            *second = (shares[1] * closes[1] / net_worth) as f32;
+            *gain = (net_worth / state.opening - 1.0) as f32;
+        }
+        state.row + self.lead
+    }
+
+    fn ledger(&self, state: &LeverageInverseState) -> Ledger {
+        state.purse.ledger(self.closes(state.row))
+    }
+
+    fn check(&self, state: &LeverageInverseState) -> Result<(), StateError> {
+        let Purse { cash, shares: [first, second], fees } = state.purse;
+        let counts = [first, second, fees, state.opening];
+        let possible = cash.is_finite() && counts.iter().all(|x| x.is_finite() && *x >= 0.0);
+        if possible && self.episodes.contains(state.row, state.end) {
+            return Ok(());
+        }
+        Err(StateError::Value(format!("{state:?} in {} rows from {}", self.quotes[0].len(), self.first)))
+    }
+}
