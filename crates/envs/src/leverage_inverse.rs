@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive,
-    Quote, Variant, quotes,
+    Quote, Variant, orders::whole_shares_for, quotes,
 };
 
 const NAME: &str = "leverage_inverse";
@@ -257,11 +257,12 @@ impl Rebalance {
     fn fill<F: Fills>(self, purse: &mut Purse, weight: f64, prices: [f64; ASSETS], row: u32, fills: &mut F) {
         let target = whole_shares(purse.net_worth(prices), weight, prices);
         let change = [target[0] - purse.shares[0], target[1] - purse.shares[1]];
-        let order = if change[0] <= change[1] { [0, 1] } else { [1, 0] };
+        let order = if change[1] < 0.0 { [1, 0] } else { [0, 1] };
         let last = if change[order[1]] == 0.0 { order[0] } else { order[1] };
         for i in order {
             let price = prices[i];
-            let paid_for = if self.rest_is_lost { change[i] } else { self.affordable(purse.cash, price) };
+            let paid_for =
+                if self.rest_is_lost { change[i] } else { whole_shares_for(purse.cash, price, self.commission) };
             let shares = change[i].min(paid_for);
             let mut fee = self.commission.fee(shares.abs() * price);
             if self.rest_is_lost && i == last {
@@ -269,14 +270,6 @@ impl Rebalance {
             }
             purse.trade(Fill { row, asset: i as u32, shares, price, fee }, fills);
         }
-    }
-
-    /// Whole shares that this cash pays for, commission included.
-    #[inline(always)]
-    fn affordable(self, cash: f64, price: f64) -> f64 {
-        let shares = (cash / (price + self.commission.fee(price))).floor().max(0.0);
-        // The quotient may have been rounded up to a whole number.
-        if shares * price + self.commission.fee(shares * price) > cash { (shares - 1.0).max(0.0) } else { shares }
     }
 }
 

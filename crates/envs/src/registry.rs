@@ -6,7 +6,10 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
-use crate::{EnvError, EpisodeMode, FillRule, bitcoin::BitcoinConfig, leverage_inverse::LeverageInverseConfig};
+use crate::{
+    EnvError, EpisodeMode, FillRule, bitcoin::BitcoinConfig, leverage_inverse::LeverageInverseConfig,
+    stock_order::StockOrderConfig,
+};
 
 /// Every environment, in the order of the documentation.
 pub const ENVIRONMENTS: &[EnvironmentEntry] = &[
@@ -19,6 +22,11 @@ pub const ENVIRONMENTS: &[EnvironmentEntry] = &[
         name: "leverage_inverse",
         summary: "a leveraged and an inverse fund: the share of the money in the first, the rest in the second",
         parse: parse::<LeverageInverseConfig>,
+    },
+    EnvironmentEntry {
+        name: "stock_order",
+        summary: "orders on one stock: buy, sell or hold, by choice or by type and amount",
+        parse: parse::<StockOrderConfig>,
     },
 ];
 

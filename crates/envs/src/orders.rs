@@ -1,0 +1,78 @@
+use pavlov_rl_core::Fill;
+use serde::{Deserialize, Serialize};
+
+use crate::{Account, Commission, FillRule, Quote};
+
+/// What an action looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderActions {
+    /// One of hold, buy and sell, each for the same part: for agents that value choices.
+    Orders,
+    /// A type and an amount, for agents that also say how much.
+    TypeAndAmount,
+}
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Order {
+    /// Nothing.
+    Hold,
+    /// Spend this part of the cash, in whole shares.
+    Buy(f64),
+    /// Sell this part of the shares, in whole shares.
+    Sell(f64),
+}
+
+impl Order {
+    /// The order of a type in 0..=3 and an amount in 0..=1: below 1 buys, below 2 sells.
+    pub fn from_type(kind: f64, amount: f64) -> Self {
+        match kind {
+            ..1.0 => Self::Buy(amount),
+            ..2.0 => Self::Sell(amount),
+            _ => Self::Hold,
+        }
+    }
+}
+
+/// How an order becomes a fill.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Execution {
+    /// Commission on what is traded.
+    pub commission: Commission,
+    /// When and at which price.
+    pub rule: FillRule,
+    /// Orders fill in the row's own bar.
+    pub published: bool,
+}
+
+impl Execution {
+    /// Price of an order decided at row `t` of the quotes.
+    #[inline(always)]
+    pub fn price(self, quotes: &[Quote], t: usize, draw: f64) -> f64 {
+        let filled_in = if self.published { t } else { (t + 1).min(quotes.len() - 1) };
+        self.rule.drawn(quotes[t].fill, quotes[filled_in].close, draw)
+    }
+
+    /// The trade of an order decided at `row`; 0 shares if it holds or is for less than one.
+    #[inline(always)]
+    pub fn fill(self, account: &Account, order: Order, row: u32, price: f64) -> Fill {
+        let shares = match order {
+            Order::Buy(amount) => (whole_shares_for(account.cash, price, self.commission) * amount).floor(),
+            Order::Sell(amount) => -(account.position * amount).floor(),
+            Order::Hold => 0.0,
+        };
+        let row = if self.published { row } else { self.rule.row(row) };
+        Fill { row, asset: 0, shares, price, fee: self.commission.fee(shares.abs() * price) }
+    }
+}
+
+/// Whole shares that this cash pays for, commission included; none at a price of 0.
+#[inline(always)]
+pub(crate) fn whole_shares_for(cash: f64, price: f64, commission: Commission) -> f64 {
+    let shares = (cash / (price + commission.fee(price))).floor();
+    // The quotient may have been rounded up to a whole number.
+    let cost = shares * price + commission.fee(shares * price);
+    let paid_for = if cost > cash { shares - 1.0 } else { shares };
+    if price > 0.0 { paid_for.max(0.0) } else { 0.0 }
+}
