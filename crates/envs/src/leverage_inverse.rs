@@ -7,7 +7,7 @@
 //! | Fill rule | `next_open`; all others by name |
 //! | Reward | relative change of the net worth, valued at the new row's close |
 //! | Ends | terminated by a loss of more than 5 % since the start; truncated after 30 steps (sampled) or at the segment's last row (whole) |
-//! | Source | "KOSPI ratio with PPO": the class `TradingEnv`, a notebook on the Korean funds KODEX Leverage and Inverse |
+//! | Source | a notebook that trades the leveraged and the inverse fund on the KOSPI with PPO: its class `TradingEnv` |
 
 use std::sync::Arc;
 
