@@ -41,6 +41,7 @@ mod fills;
 mod quotes;
 mod registry;
 mod reward;
+mod slippage;
 mod variant;
 
 pub use account::Account;
@@ -50,5 +51,6 @@ pub use error::EnvError;
 pub use fills::FillRule;
 pub use quotes::{Quote, quotes};
 pub use registry::{BatchFactory, ENVIRONMENTS, EnvironmentConfig, EnvironmentEntry, Passive, environment};
-pub use reward::RewardKind;
+pub use reward::{Reward, RewardConfig, RewardKind, RewardState};
+pub use slippage::{AssetSlippage, Slippage};
 pub use variant::Variant;
