@@ -59,3 +59,13 @@ pub enum EnvError {
         value: f64,
     },
 }
+
+impl EnvError {
+    /// Refuses a configuration with problems.
+    ///
+    /// # Errors
+    /// [`EnvError::Config`] if there are any.
+    pub fn of_config(environment: &'static str, problems: Vec<String>) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self::Config { environment, problems }) }
+    }
+}

@@ -35,10 +35,15 @@ impl FillRule {
     }
 
     /// The price in the end: for [`FillRule::InsideNext`] `price + (close - price) * draw` with a draw in `0..1` and the
-    /// close of the bar that fills; for the others `price`.
+    /// close of the bar that fills; for the others `price`, and nothing is drawn.
     #[inline(always)]
-    pub fn drawn(self, price: f64, close: f64, draw: f64) -> f64 {
-        if self == Self::InsideNext { price + (close - price) * draw } else { price }
+    pub fn drawn(self, price: f64, close: f64, draw: impl FnOnce() -> f64) -> f64 {
+        if self == Self::InsideNext { price + (close - price) * draw() } else { price }
+    }
+
+    /// The draws of a new episode; the stream is left alone by rules that draw nothing.
+    pub fn draws(self, rng: &mut Rng) -> Draws {
+        if self == Self::InsideNext { Draws::new(rng) } else { Draws::default() }
     }
 
     /// Row of the bar that fills an order decided at row `t`.
@@ -98,7 +103,7 @@ mod tests {
     #[test]
     fn every_rule_fills_in_its_bar_at_its_price() {
         let prices = market(Some(vec![10.1, 11.7, 11.2])).prices;
-        let filled = |rule: FillRule| (rule.row(0), rule.drawn(rule.price(&prices, 0, 0), prices.close[1], 0.25));
+        let filled = |rule: FillRule| (rule.row(0), rule.drawn(rule.price(&prices, 0, 0), prices.close[1], || 0.25));
         assert_eq!(filled(FillRule::NextOpen), (1, 11.0));
         assert_eq!(filled(FillRule::NextClose), (1, 12.0));
         assert_eq!(filled(FillRule::InsideNext), (1, 11.25));

@@ -4,26 +4,26 @@
 //! |---|---|
 //! | Observation | the last 10 rows of the frame (for the original: open, high, low, close, volume and change of the KOSPI, min-max scaled); shares of the net worth in the first and in the second asset, gain since the start |
 //! | Action | share of the net worth in the first asset (leveraged), 0 to 1; the rest goes into the second (inverse), in whole shares; money that makes no whole share stays cash |
-//! | Fill rule | `next_open`; all others by name |
-//! | Reward | relative change of the net worth, valued at the new row's close |
+//! | Fill rule | `next_open`; all others by name; slippage on demand |
+//! | Reward | relative change of the net worth, valued at the new row's close; all others but `relative_to_initial_account` by name |
 //! | Ends | terminated by a loss of more than 5 % since the start; truncated after 30 steps (sampled) or at the segment's last row (whole) |
 //! | Source | a notebook that trades the leveraged and the inverse fund on the KOSPI with PPO: its class `TradingEnv` |
 
 use std::sync::Arc;
 
 use pavlov_rl_core::{
-    Action, ActionSpec, EnvSpec, Environment, Fill, Fills, Frame, Ledger, Market, ObservationSpec, Rng, Segment,
-    StateError, Status, Step,
+    Action, ActionSpec, EnvSpec, Environment, Fills, Frame, Ledger, Market, ObservationSpec, Rng, Segment, StateError,
+    Status, Step,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::rebalance::{ASSETS, Purse, Rebalance, whole_shares};
 use crate::{
-    Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive,
-    Quote, Variant, orders::whole_shares_for, quotes,
+    BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive, Quote,
+    Reward, RewardConfig, RewardKind, RewardState, Slippage, Variant, quotes,
 };
 
 const NAME: &str = "leverage_inverse";
-const ASSETS: usize = 2;
 
 /// Rules of the environment of two funds. Defaults come from the notebook unless said otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,8 +34,13 @@ pub struct LeverageInverseConfig {
     /// Share of it that is already in the first asset at the start, the rest being in the second; none: all is cash (0.5 as
     /// published).
     pub initial_weight: Option<f64>,
-    /// Commission as a fraction of the traded value; 0. The funds' own fees are in their prices.
+    /// Commission as a fraction of the traded value, or a table with a part per share and a minimum; 0. The funds' own fees
+    /// are in their prices.
     pub commission: Commission,
+    /// How far an order moves its own fill price; `none`.
+    pub slippage: Slippage,
+    /// What a step is rewarded for; `return` (as published: the whole gain since the start, at every step).
+    pub reward: Option<RewardConfig>,
     /// When orders are filled; `next_open`, the first price after the decision (`decision_close` as published).
     pub fill: Option<FillRule>,
     /// Steps of a sampled episode, with a random start; 30.
@@ -53,7 +58,9 @@ impl Default for LeverageInverseConfig {
         Self {
             initial_cash: 1_000_000.0,
             initial_weight: None,
-            commission: Commission(0.0),
+            commission: Commission::default(),
+            slippage: Slippage::None,
+            reward: None,
             fill: None,
             sample_len: 30,
             stop_loss_frac: 0.05,
@@ -70,6 +77,11 @@ impl LeverageInverseConfig {
 
     fn published_fill(&self) -> FillRule {
         if self.published() { FillRule::DecisionClose } else { FillRule::NextOpen }
+    }
+
+    /// `None` as published, whose reward is none of the named ones.
+    fn reward(&self) -> Option<RewardConfig> {
+        self.reward.or((!self.published()).then_some(RewardKind::Return.into()))
     }
 
     fn initial_weight(&self) -> Option<f64> {
@@ -111,8 +123,21 @@ impl LeverageInverseConfig {
         purse
     }
 
-    fn order(&self) -> Rebalance {
-        Rebalance { commission: self.commission, rest_is_lost: self.published() }
+    fn order(&self, market: &Market, segment: Segment) -> Rebalance {
+        let slippage = [0, 1].map(|asset| self.slippage.of(market, segment, asset));
+        Rebalance { commission: self.commission, slippage, rest_is_lost: self.published() }
+    }
+
+    fn quotes(&self, market: &Market, segment: Segment) -> Result<Quotes, EnvError> {
+        if market.prices.assets != ASSETS {
+            return Err(EnvError::Assets { environment: NAME, expected: ASSETS, got: market.prices.assets });
+        }
+        let of = |asset| {
+            let quotes = quotes(market, segment, asset, self.fill())?;
+            EnvError::of_config(NAME, self.slippage.problems_at(&quotes))?;
+            Ok(quotes)
+        };
+        Ok([of(0)?, of(1)?])
     }
 }
 
@@ -133,6 +158,16 @@ impl EnvironmentConfig for LeverageInverseConfig {
             }
         }
         self.commission.validate(&mut problems);
+        self.slippage.validate(&mut problems);
+        if let Some(reward) = self.reward {
+            reward.validate(&mut problems);
+            if reward.kind == RewardKind::RelativeToInitialAccount {
+                problems.push("reward must not be relative_to_initial_account: what is held at the start is cash, so choose absolute".into());
+            }
+            if self.published() {
+                problems.push("reward must be left out with variant = as_published, which has its own".into());
+            }
+        }
         for (key, count) in [("sample_len", u64::from(self.sample_len)), ("window", self.window as u64)] {
             if !(1..=100_000).contains(&count) {
                 problems.push(format!("{key} must lie in 1..=100000, got {count}"));
@@ -145,7 +180,12 @@ impl EnvironmentConfig for LeverageInverseConfig {
     }
 
     fn to_toml(&self) -> toml::Table {
-        let resolved = Self { fill: Some(self.fill()), initial_weight: self.initial_weight(), ..self.clone() };
+        let resolved = Self {
+            fill: Some(self.fill()),
+            initial_weight: self.initial_weight(),
+            reward: self.reward(),
+            ..self.clone()
+        };
         toml::Table::try_from(resolved).expect("numbers and names are TOML")
     }
 
@@ -170,7 +210,7 @@ impl EnvironmentConfig for LeverageInverseConfig {
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {
-        let quotes = both_quotes(market, segment, self.fill())?;
+        let (quotes, order) = (self.quotes(market, segment)?, self.order(market, segment));
         let investors = [
             (
                 "buy & hold",
@@ -190,8 +230,8 @@ impl EnvironmentConfig for LeverageInverseConfig {
             let (mut purse, mut fills) = (initial.clone(), Vec::new());
             if let Some(weight) = weight {
                 let next = closes(&quotes, 1.min(quotes[0].len() - 1));
-                let prices = [0, 1].map(|i| self.fill().drawn(quotes[i][0].fill, next[i], 0.5));
-                self.order().fill(&mut purse, weight, prices, self.fill().row(segment.first), &mut fills);
+                let prices = [0, 1].map(|i| self.fill().drawn(quotes[i][0].fill, next[i], || 0.5));
+                order.fill(&mut purse, weight, prices, (0, self.fill().row(segment.first)), &mut fills);
             }
             let held = |row| if row == 0 { &initial } else { &purse };
             let ledgers = (0..quotes[0].len()).map(|row| held(row).ledger(closes(&quotes, row))).collect();
@@ -210,83 +250,7 @@ impl EnvironmentConfig for LeverageInverseConfig {
     }
 }
 
-/// Money, shares of both assets and the commission paid.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Purse {
-    cash: f64,
-    shares: [f64; ASSETS],
-    fees: f64,
-}
-
-impl Purse {
-    /// Books a fill through the one door that money has.
-    #[inline(always)]
-    fn trade<F: Fills>(&mut self, fill: Fill, fills: &mut F) {
-        let i = fill.asset as usize;
-        let mut account = Account { cash: self.cash, position: self.shares[i], fees: self.fees };
-        account.trade(fill, fills);
-        (self.cash, self.shares[i], self.fees) = (account.cash, account.position, account.fees);
-    }
-
-    #[inline(always)]
-    fn holdings_value(&self, prices: [f64; ASSETS]) -> f64 {
-        self.shares[0] * prices[0] + self.shares[1] * prices[1]
-    }
-
-    #[inline(always)]
-    fn net_worth(&self, prices: [f64; ASSETS]) -> f64 {
-        self.cash + self.holdings_value(prices)
-    }
-
-    fn ledger(&self, prices: [f64; ASSETS]) -> Ledger {
-        Ledger { cash: self.cash, holdings_value: self.holdings_value(prices), fees: self.fees }
-    }
-}
-
-/// How a share becomes trades.
-#[derive(Clone, Copy, Debug)]
-struct Rebalance {
-    commission: Commission,
-    /// As published: what makes no whole share is gone, booked as a fee.
-    rest_is_lost: bool,
-}
-
-impl Rebalance {
-    /// Trades to this share in the first asset at these prices: the sale first, then what the cash pays for.
-    #[inline(always)]
-    fn fill<F: Fills>(self, purse: &mut Purse, weight: f64, prices: [f64; ASSETS], row: u32, fills: &mut F) {
-        let target = whole_shares(purse.net_worth(prices), weight, prices);
-        let change = [target[0] - purse.shares[0], target[1] - purse.shares[1]];
-        let order = if change[1] < 0.0 { [1, 0] } else { [0, 1] };
-        let last = if change[order[1]] == 0.0 { order[0] } else { order[1] };
-        for i in order {
-            let price = prices[i];
-            let paid_for =
-                if self.rest_is_lost { change[i] } else { whole_shares_for(purse.cash, price, self.commission) };
-            let shares = change[i].min(paid_for);
-            let mut fee = self.commission.fee(shares.abs() * price);
-            if self.rest_is_lost && i == last {
-                fee = (purse.cash - shares * price).max(0.0);
-            }
-            purse.trade(Fill { row, asset: i as u32, shares, price, fee }, fills);
-        }
-    }
-}
-
-/// Whole shares of both assets when this share of the money is for the first.
-#[inline(always)]
-fn whole_shares(money: f64, weight: f64, prices: [f64; ASSETS]) -> [f64; ASSETS] {
-    [(money * weight / prices[0]).floor(), (money * (1.0 - weight) / prices[1]).floor()]
-}
-
 type Quotes = [Box<[Quote]>; ASSETS];
-
-fn both_quotes(market: &Market, segment: Segment, rule: FillRule) -> Result<Quotes, EnvError> {
-    if market.prices.assets != ASSETS {
-        return Err(EnvError::Assets { environment: NAME, expected: ASSETS, got: market.prices.assets });
-    }
-    Ok([quotes(market, segment, 0, rule)?, quotes(market, segment, 1, rule)?])
-}
 
 #[inline(always)]
 fn closes(quotes: &Quotes, i: usize) -> [f64; ASSETS] {
@@ -302,7 +266,10 @@ pub struct LeverageInverse {
     first: u32,
     episodes: Episodes,
     config: LeverageInverseConfig,
+    stop_loss_frac: f64,
     order: Rebalance,
+    /// None as published.
+    reward: Option<Reward>,
     rule: FillRule,
     lead: u32,
 }
@@ -314,6 +281,7 @@ pub struct LeverageInverseState {
     end: u32,
     purse: Purse,
     opening: f64,
+    reward: RewardState,
     draws: Draws,
 }
 
@@ -328,21 +296,20 @@ impl LeverageInverse {
         segment: Segment,
         mode: EpisodeMode,
     ) -> Result<Self, EnvError> {
-        let problems = config.validate();
-        if !problems.is_empty() {
-            return Err(EnvError::Config { environment: NAME, problems });
-        }
+        EnvError::of_config(NAME, config.validate())?;
         let account = if config.published() { 0 } else { ASSETS + 1 };
         let observation = ObservationSpec { window: config.window, features: market.frame.cols(), account };
         let action = ActionSpec::Continuous { low: [0.0].into(), high: [1.0].into() };
         Ok(Self {
             episodes: config.episodes(&market, segment, mode)?,
-            quotes: both_quotes(&market, segment, config.fill())?,
+            quotes: config.quotes(&market, segment)?,
+            order: config.order(&market, segment),
+            reward: config.reward().map(|reward| reward.on(&market, segment)),
             market,
             spec: EnvSpec { observation, action },
             first: segment.first,
             config: config.clone(),
-            order: config.order(),
+            stop_loss_frac: config.stop_loss_frac,
             rule: config.fill(),
             lead: config.lead(),
         })
@@ -353,14 +320,15 @@ impl LeverageInverse {
         closes(&self.quotes, (row - self.first) as usize)
     }
 
-    /// Reward and end of a step that changed the net worth from `before` to `after`.
+    /// Reward and end of a step that led to this net worth.
     #[inline(always)]
-    fn outcome(&self, state: &LeverageInverseState, before: f64, after: f64) -> Step {
-        let gain = after - state.opening;
-        let published = self.config.published();
-        let reward = if published { gain } else { after / before - 1.0 };
-        let end = if published { Status::Terminated } else { Status::Truncated };
-        let stopped = gain / state.opening < -self.config.stop_loss_frac;
+    fn outcome(&self, state: &mut LeverageInverseState, net_worth: f64) -> Step {
+        let gain = net_worth - state.opening;
+        let (reward, end) = match &self.reward {
+            Some(reward) => (reward.next(&mut state.reward, net_worth), Status::Truncated),
+            None => (gain, Status::Terminated),
+        };
+        let stopped = gain / state.opening < -self.stop_loss_frac;
         let status = match (stopped, state.row == state.end) {
             (true, _) => Status::Terminated,
             (_, true) => end,
@@ -389,7 +357,9 @@ impl Environment for LeverageInverse {
         let (row, end) = self.episodes.draw(rng);
         let closes = self.closes(row);
         let purse = self.config.opening(closes);
-        *state = LeverageInverseState { row, end, opening: purse.net_worth(closes), purse, draws: Draws::new(rng) };
+        let opening = purse.net_worth(closes);
+        let reward = self.reward.map(|reward| reward.start(opening, 0.0)).unwrap_or_default();
+        *state = LeverageInverseState { row, end, purse, opening, reward, draws: self.rule.draws(rng) };
     }
 
     #[inline(always)]
@@ -398,13 +368,13 @@ impl Environment for LeverageInverse {
             panic!("{NAME} takes one share in 0..=1, got {action:?}")
         };
         let t = (state.row - self.first) as usize;
-        let (now, next) = (closes(&self.quotes, t), closes(&self.quotes, t + 1));
-        let draw = state.draws.draw();
-        let prices = [0, 1].map(|i| self.rule.drawn(self.quotes[i][t].fill, next[i], draw));
-        let before = state.purse.net_worth(now);
-        self.order.fill(&mut state.purse, f64::from(weight), prices, self.rule.row(state.row), fills);
+        let closes = closes(&self.quotes, t + 1);
+        let prices = [0, 1].map(|i| self.rule.drawn(self.quotes[i][t].fill, closes[i], || state.draws.draw()));
+        let row = self.rule.row(state.row);
+        self.order.fill(&mut state.purse, f64::from(weight), prices, (t, row), fills);
         state.row += 1;
-        self.outcome(state, before, state.purse.net_worth(next))
+        let net_worth = state.purse.net_worth(closes);
+        self.outcome(state, net_worth)
     }
 
     #[inline(always)]
@@ -427,7 +397,7 @@ impl Environment for LeverageInverse {
         let Purse { cash, shares: [first, second], fees } = state.purse;
         let counts = [first, second, fees, state.opening];
         let possible = cash.is_finite() && counts.iter().all(|x| x.is_finite() && *x >= 0.0);
-        if possible && self.episodes.contains(state.row, state.end) {
+        if possible && state.reward.is_possible() && self.episodes.contains(state.row, state.end) {
             return Ok(());
         }
         Err(StateError::Value(format!("{state:?} in {} rows from {}", self.quotes[0].len(), self.first)))

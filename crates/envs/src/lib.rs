@@ -42,8 +42,10 @@ mod fills;
 pub mod leverage_inverse;
 mod orders;
 mod quotes;
+mod rebalance;
 mod registry;
 mod reward;
+mod slippage;
 pub mod stock_order;
 mod variant;
 
@@ -55,5 +57,6 @@ pub use fills::{Draws, FillRule};
 pub use orders::{Order, OrderActions};
 pub use quotes::{Quote, quotes};
 pub use registry::{BatchFactory, ENVIRONMENTS, EnvironmentConfig, EnvironmentEntry, Passive, environment};
-pub use reward::RewardKind;
+pub use reward::{Reward, RewardConfig, RewardKind, RewardState};
+pub use slippage::{AssetSlippage, Slippage};
 pub use variant::Variant;

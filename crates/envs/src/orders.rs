@@ -1,7 +1,7 @@
 use pavlov_rl_core::Fill;
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Commission, FillRule, Quote};
+use crate::{Account, AssetSlippage, Commission, FillRule, Quote};
 
 /// What an action looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,43 +36,48 @@ impl Order {
 }
 
 /// How an order becomes a fill.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Execution {
-    /// Commission on what is traded.
     pub commission: Commission,
-    /// When and at which price.
+    pub slippage: AssetSlippage,
     pub rule: FillRule,
     /// Orders fill in the row's own bar.
     pub published: bool,
 }
 
 impl Execution {
-    /// Price of an order decided at row `t` of the quotes.
+    /// The trade of an order decided at `row`, row `t` of the quotes, with this draw in `0..1`; 0 shares if it holds or is for
+    /// less than one.
     #[inline(always)]
-    pub fn price(self, quotes: &[Quote], t: usize, draw: f64) -> f64 {
+    pub fn fill(&self, quotes: &[Quote], (t, row): (usize, u32), account: &Account, order: Order, draw: f64) -> Fill {
         let filled_in = if self.published { t } else { (t + 1).min(quotes.len() - 1) };
-        self.rule.drawn(quotes[t].fill, quotes[filled_in].close, draw)
+        let price = self.rule.drawn(quotes[t].fill, quotes[filled_in].close, || draw);
+        let mut shares = self.shares(account, order, price);
+        let slipped = self.slippage.price(t, price, shares);
+        if slipped > price {
+            shares = self.shares(account, order, slipped);
+        }
+        let row = if self.published { row } else { self.rule.row(row) };
+        let fee = self.commission.fee(shares.abs() * slipped, shares);
+        Fill { row, asset: 0, shares, price: slipped, fee }
     }
 
-    /// The trade of an order decided at `row`; 0 shares if it holds or is for less than one.
     #[inline(always)]
-    pub fn fill(self, account: &Account, order: Order, row: u32, price: f64) -> Fill {
-        let shares = match order {
+    fn shares(&self, account: &Account, order: Order, price: f64) -> f64 {
+        match order {
             Order::Buy(amount) => (whole_shares_for(account.cash, price, self.commission) * amount).floor(),
             Order::Sell(amount) => -(account.position * amount).floor(),
             Order::Hold => 0.0,
-        };
-        let row = if self.published { row } else { self.rule.row(row) };
-        Fill { row, asset: 0, shares, price, fee: self.commission.fee(shares.abs() * price) }
+        }
     }
 }
 
 /// Whole shares that this cash pays for, commission included; none at a price of 0.
 #[inline(always)]
 pub(crate) fn whole_shares_for(cash: f64, price: f64, commission: Commission) -> f64 {
-    let shares = (cash / (price + commission.fee(price))).floor();
+    let shares = commission.affordable(cash, price).floor();
     // The quotient may have been rounded up to a whole number.
-    let cost = shares * price + commission.fee(shares * price);
+    let cost = shares * price + commission.fee(shares * price, shares);
     let paid_for = if cost > cash { shares - 1.0 } else { shares };
     if price > 0.0 { paid_for.max(0.0) } else { 0.0 }
 }

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | Observation | the last 6 rows of the frame (for the original: open, high, low, close, volume); cash, value of the shares and highest net worth as parts of the initial cash, and what a held share cost as a part of its price |
 //! | Action | `orders`: 0 hold, 1 buy with a fixed part of the cash, 2 sell that part of the shares; `type_and_amount`: a type 0 to 3 (below 1 buys, below 2 sells, the rest holds) and the part, 0 to 1; whole shares always |
-//! | Fill rule | `inside_next`; all others by name |
-//! | Reward | change of the logarithm of the net worth, valued at the new row's close |
+//! | Fill rule | `inside_next`; all others by name; slippage on demand |
+//! | Reward | change of the logarithm of the net worth, valued at the new row's close; all others by name |
 //! | Ends | terminated at 10 % of the initial net worth or below; truncated after 195 steps (sampled) or at the segment's last row (whole) |
 //! | Source | "Hierarchical attention in reinforcement learning for stock order executions", 2020: the class `StockTradingEnv` |
 
@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Order,
-    OrderActions, Passive, Quote, Variant, orders::Execution, quotes,
+    OrderActions, Passive, Quote, Reward, RewardConfig, RewardKind, RewardState, Slippage, Variant, orders::Execution,
+    quotes,
 };
 
 const NAME: &str = "stock_order";
@@ -40,8 +41,12 @@ pub struct StockOrderConfig {
     pub actions: Option<OrderActions>,
     /// Part of the cash or of the shares that an order of `orders` is for; 1, our choice.
     pub amount_frac: f64,
-    /// Commission as a fraction of the traded value; 0.
+    /// Commission as a fraction of the traded value, or a table with a part per share and a minimum; 0.
     pub commission: Commission,
+    /// How far an order moves its own fill price; `none`.
+    pub slippage: Slippage,
+    /// What a step is rewarded for; `log_return` (as published: the cash times the row's number over 20,000).
+    pub reward: Option<RewardConfig>,
     /// When orders are filled; `inside_next`.
     pub fill: Option<FillRule>,
     /// Steps of a sampled episode; 195, the two-minute bars of a session (the article's never end).
@@ -60,7 +65,9 @@ impl Default for StockOrderConfig {
             initial_cash: 10_000.0,
             actions: None,
             amount_frac: 1.0,
-            commission: Commission(0.0),
+            commission: Commission::default(),
+            slippage: Slippage::None,
+            reward: None,
             fill: None,
             sample_len: 195,
             ruin_frac: None,
@@ -77,6 +84,11 @@ impl StockOrderConfig {
 
     fn actions(&self) -> OrderActions {
         self.actions.unwrap_or(if self.published() { OrderActions::TypeAndAmount } else { OrderActions::Orders })
+    }
+
+    /// `None` as published, whose reward is none of the named ones.
+    fn reward(&self) -> Option<RewardConfig> {
+        self.reward.or((!self.published()).then_some(RewardKind::LogReturn.into()))
     }
 
     fn ruin_frac(&self) -> f64 {
@@ -98,7 +110,9 @@ impl StockOrderConfig {
             return Err(EnvError::Assets { environment: NAME, expected: 1, got: market.prices.assets });
         }
         if !self.published() {
-            return quotes(market, segment, 0, self.fill());
+            let quotes = quotes(market, segment, 0, self.fill())?;
+            EnvError::of_config(NAME, self.slippage.problems_at(&quotes))?;
+            return Ok(quotes);
         }
         let quote = |row: u32| {
             let (fill, close) = (market.prices.open[row as usize], market.prices.close[row as usize]);
@@ -110,8 +124,9 @@ impl StockOrderConfig {
         (segment.first..segment.end).map(quote).collect()
     }
 
-    fn execution(&self) -> Execution {
-        Execution { commission: self.commission, rule: self.fill(), published: self.published() }
+    fn execution(&self, market: &Market, segment: Segment) -> Execution {
+        let slippage = self.slippage.of(market, segment, 0);
+        Execution { commission: self.commission, slippage, rule: self.fill(), published: self.published() }
     }
 
     fn action_spec(&self) -> ActionSpec {
@@ -136,6 +151,13 @@ impl EnvironmentConfig for StockOrderConfig {
             problems.push(format!("amount_frac must lie above 0 and up to 1, got {}", self.amount_frac));
         }
         self.commission.validate(&mut problems);
+        self.slippage.validate(&mut problems);
+        if let Some(reward) = self.reward {
+            reward.validate(&mut problems);
+            if self.published() {
+                problems.push("reward must be left out with variant = as_published, which has its own".into());
+            }
+        }
         if !(0.0..1.0).contains(&self.ruin_frac()) {
             problems.push(format!("ruin_frac must lie in 0..1, got {}", self.ruin_frac()));
         }
@@ -155,6 +177,7 @@ impl EnvironmentConfig for StockOrderConfig {
             actions: Some(self.actions()),
             fill: Some(self.fill()),
             ruin_frac: Some(self.ruin_frac()),
+            reward: self.reward(),
             ..self.clone()
         };
         toml::Table::try_from(resolved).expect("numbers and names are TOML")
@@ -184,10 +207,10 @@ impl EnvironmentConfig for StockOrderConfig {
         let quotes = self.quotes(market, segment)?;
         let initial = Account::new(self.initial_cash, 0.0);
         let (mut after, mut fills) = (initial, Vec::new());
-        let execution = self.execution();
-        // The mean of what `inside_next` draws.
-        let price = execution.price(&quotes, 0, 0.5);
-        after.trade(execution.fill(&initial, Order::Buy(1.0), segment.first, price), &mut fills);
+        // 0.5 gives the mean of what `inside_next` draws.
+        let all_in = (0, segment.first);
+        let fill = self.execution(market, segment).fill(&quotes, all_in, &initial, Order::Buy(1.0), 0.5);
+        after.trade(fill, &mut fills);
         let books = |after: Account| {
             let held = |row: usize| if row == 0 { initial } else { after };
             quotes.iter().enumerate().map(|(row, quote)| held(row).ledger(quote.close)).collect()
@@ -228,6 +251,10 @@ pub struct StockOrder {
     /// As published: after the last row of a sampled episode comes the first.
     wraps: bool,
     execution: Execution,
+    /// None as published.
+    reward: Option<Reward>,
+    /// Cash of the account that a relative reward takes off.
+    reference: f64,
     config: StockOrderConfig,
     ruin: f64,
 }
@@ -245,6 +272,7 @@ pub struct StockOrderState {
     cost_basis: f64,
     sold_shares: f64,
     sales_value: f64,
+    reward: RewardState,
     draws: Draws,
 }
 
@@ -259,25 +287,25 @@ impl StockOrder {
         segment: Segment,
         mode: EpisodeMode,
     ) -> Result<Self, EnvError> {
-        let problems = config.validate();
-        if !problems.is_empty() {
-            return Err(EnvError::Config { environment: NAME, problems });
-        }
+        EnvError::of_config(NAME, config.validate())?;
         let wraps = config.published() && mode == EpisodeMode::Sampled;
         let lead = if config.published() { config.window as u32 - 1 } else { 0 };
         let seen = Segment { end: segment.end.saturating_sub(lead), ..segment };
         // Where rows wrap, any length fits.
         let sample_len = if wraps { 1 } else { config.sample_len };
         let account = if config.published() { 6 } else { 4 };
+        let initial = Account::new(config.initial_cash, 0.0);
         let observation = ObservationSpec { window: config.window, features: market.frame.cols(), account };
         Ok(Self {
             episodes: Episodes::new(&market, seen, mode, sample_len)?,
             quotes: config.quotes(&market, segment)?,
+            execution: config.execution(&market, segment),
+            reward: config.reward().map(|reward| reward.on(&market, segment)),
             market,
             spec: EnvSpec { observation, action: config.action_spec() },
             segment: seen,
             wraps,
-            execution: config.execution(),
+            reference: config.reward().map_or(0.0, |reward| reward.kind.reference(initial).cash),
             ruin: config.ruin_frac() * config.initial_cash,
             config: config.clone(),
         })
@@ -287,9 +315,7 @@ impl StockOrder {
     #[inline(always)]
     pub fn execute<F: Fills>(&self, state: &mut StockOrderState, order: Order, draw: f64, fills: &mut F) -> Step {
         let t = (state.row - self.segment.first) as usize;
-        let price = self.execution.price(&self.quotes, t, draw);
-        let fill = self.execution.fill(&state.account, order, state.row, price);
-        let before = state.account.net_worth(state.mark);
+        let fill = self.execution.fill(&self.quotes, (t, state.row), &state.account, order, draw);
         state.account.trade(fill, fills);
         state.note(order, fill);
         state.row += 1;
@@ -297,7 +323,7 @@ impl StockOrder {
         if self.wraps && state.row == self.segment.end {
             state.row = self.segment.first;
         }
-        state.mark = if self.config.published() { price } else { self.quotes[t + 1].close };
+        state.mark = if self.config.published() { fill.price } else { self.quotes[t + 1].close };
         let net_worth = state.account.net_worth(state.mark);
         state.highest_net_worth = state.highest_net_worth.max(net_worth);
         let status = match (net_worth <= self.ruin, state.steps_left) {
@@ -305,15 +331,15 @@ impl StockOrder {
             (_, 0) => Status::Truncated,
             _ => Status::Running,
         };
-        Step { reward: self.reward(state, before, net_worth), status }
+        Step { reward: self.reward(state, net_worth), status }
     }
 
     #[inline(always)]
-    fn reward(&self, state: &StockOrderState, before: f64, after: f64) -> f64 {
-        if self.config.published() {
-            return state.account.cash * (f64::from(state.row - self.segment.first) / PUBLISHED_STEPS);
+    fn reward(&self, state: &mut StockOrderState, net_worth: f64) -> f64 {
+        match &self.reward {
+            Some(reward) => reward.next(&mut state.reward, net_worth - self.reference),
+            None => state.account.cash * (f64::from(state.row - self.segment.first) / PUBLISHED_STEPS),
         }
-        (after / before).ln()
     }
 
     fn order(&self, action: Action<'_>) -> Order {
@@ -378,7 +404,8 @@ impl Environment for StockOrder {
             account: Account::new(self.config.initial_cash, 0.0),
             mark: self.quotes[(row - first) as usize].close,
             highest_net_worth: self.config.initial_cash,
-            draws: Draws::new(rng),
+            reward: self.reward.map(|r| r.start(self.config.initial_cash - self.reference, 0.0)).unwrap_or_default(),
+            draws: self.execution.rule.draws(rng),
             ..StockOrderState::default()
         };
     }
@@ -417,9 +444,10 @@ impl Environment for StockOrder {
 
     fn check(&self, state: &StockOrderState) -> Result<(), StateError> {
         let StockOrderState { row, steps_left, account, mark, highest_net_worth, cost_basis, .. } = *state;
-        let amounts = [account.cash, account.position, account.fees, mark, highest_net_worth, cost_basis];
+        let amounts = [account.position, account.fees, mark, highest_net_worth, cost_basis];
         let sums = [state.sold_shares, state.sales_value];
-        let possible = amounts.iter().chain(&sums).all(|x| x.is_finite() && *x >= 0.0);
+        let counted = amounts.iter().chain(&sums).all(|x| x.is_finite() && *x >= 0.0);
+        let possible = counted && account.cash.is_finite() && state.reward.is_possible();
         let Segment { first, end, .. } = self.segment;
         let placed = if self.wraps {
             (first..end).contains(&row) && (1..=self.config.sample_len).contains(&steps_left)

@@ -8,9 +8,36 @@ use pavlov_envs::{ENVIRONMENTS, EnvironmentEntry};
 /// What the table at the top of an environment's file must tell, in this order.
 const TEMPLATE: [&str; 6] = ["Observation", "Action", "Fill rule", "Reward", "Ends", "Source"];
 
-/// Named choices that environments share: title, file, type, and what is said before them.
-const CHOICES: [(&str, &str, &str, &str); 1] =
-    [("Fill rules", "fills.rs", "FillRule", "An order is decided at bar t, the last one whose close is known.")];
+/// What environments share: title, file, item, and what is said before its members.
+const SHARED: [(&str, &str, &str, &str); 5] = [
+    (
+        "Fill rules",
+        "fills.rs",
+        "pub enum FillRule {",
+        "An order is decided at bar t, the last one whose close is known.",
+    ),
+    (
+        "Rewards",
+        "reward.rs",
+        "pub enum RewardKind {",
+        "`reward` is one of these names, or a table with the keys below, for example `{ kind = \"sharpe\", clip = 1.0 }`.",
+    ),
+    ("Keys of a reward", "reward.rs", "pub struct RewardConfig {", "Of a reward that is written as a table:"),
+    (
+        "Commission",
+        "costs.rs",
+        "pub struct Commission {",
+        "`commission` is a number, the proportional part, or a table: the proportional part and the part per share add up, and \
+         the minimum is the least.",
+    ),
+    (
+        "Slippage",
+        "slippage.rs",
+        "pub enum Slippage {",
+        "`slippage` is `\"none\"` or a table of one key, for example `{ half_spread = 0.01 }` or \
+         `{ square_root = { coefficient = 1.0, volatility = 0.02 } }`.",
+    ),
+];
 
 fn source(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
@@ -39,7 +66,7 @@ fn members(text: &str, opening: &str) -> Vec<(String, String)> {
             Some(_) => {}
             None => {
                 let name = line.trim_start_matches("pub ").split([':', ',', '(', ' ']).next().expect("a name");
-                found.push((name.to_owned(), doc.trim().to_owned()));
+                found.push((name.to_owned(), doc.trim().replace('|', "\\|")));
                 (doc, paragraphs) = (String::new(), 1);
             }
         }
@@ -65,13 +92,13 @@ fn page() -> String {
     for entry in ENVIRONMENTS {
         let _ = writeln!(page, "| [`{0}`](#{0}) | {1} |", entry.name, entry.summary);
     }
-    for (title, file, kind, before) in CHOICES {
+    ENVIRONMENTS.iter().for_each(|entry| section(&mut page, entry));
+    for (title, file, item, before) in SHARED {
         let _ = write!(page, "\n## {title}\n\n{before}\n\n| name | meaning |\n|---|---|\n");
-        for (name, meaning) in members(&source(file), &format!("pub enum {kind} {{")) {
+        for (name, meaning) in members(&source(file), item) {
             let _ = writeln!(page, "| `{}` | {meaning} |", snake_case(&name));
         }
     }
-    ENVIRONMENTS.iter().for_each(|entry| section(&mut page, entry));
     page
 }
 

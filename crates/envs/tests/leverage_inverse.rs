@@ -60,6 +60,25 @@ fn what_is_sold_pays_for_what_is_bought_and_the_commission() {
 }
 
 #[test]
+fn slippage_moves_each_price_against_its_order_and_what_is_bought_stays_paid_for() {
+    let mut env = game(&[[100.0; 2]; 4], "initial_cash = 1_000\nslippage = { half_spread = 1.0 }");
+    step(&mut *env, 1.0);
+    step(&mut *env, 0.0);
+    let fill = |row, asset, shares, price| Fill { row, asset, shares, price, fee: 0.0 };
+    // 10 shares are wanted; 9 are paid for at 101, and at 99 and 101 another 9 of the second asset.
+    assert_eq!(env.fills()[0], [fill(1, 0, 9.0, 101.0), fill(2, 0, -9.0, 99.0), fill(2, 1, 9.0, 101.0)]);
+}
+
+#[test]
+fn rewards_are_chosen_by_name() {
+    for (kind, expected) in [("return", 0.2), ("log_return", 1.2_f64.ln()), ("absolute", 200.0)] {
+        let keys = format!("initial_cash = 1_000\nreward = \"{kind}\"\nfill = \"decision_close\"");
+        let mut env = game(&[[100.0; 2], [120.0, 100.0], [120.0, 100.0]], &keys);
+        assert_close(kind, &[step(&mut *env, 1.0).0], &[expected], 0.0, 1e-12);
+    }
+}
+
+#[test]
 fn a_loss_of_exactly_the_limit_goes_on_and_a_greater_one_ends() {
     let closes = [[100.0; 2], [100.0; 2], [95.0, 100.0], [94.99, 100.0], [94.0, 100.0]];
     for (keys, third) in [("", Status::Terminated), ("stop_loss_frac = 0.06", Status::Running)] {
@@ -109,7 +128,9 @@ fn books_balance_and_shares_stay_whole_whatever_is_played() {
     let steps = if scale::nightly() { 200_000 } else { 2_000 };
     for (k, table) in tables.iter().enumerate() {
         for fill in ["next_open", "next_close", "inside_next", "decision_close"] {
-            let keys = format!("fill = \"{fill}\"\ncommission = 0.003\nwindow = 1\nstop_loss_frac = 0.5");
+            let keys = format!(
+                "fill = \"{fill}\"\ncommission = 0.003\nwindow = 1\nstop_loss_frac = 0.5\nslippage = {{ fixed_frac = 0.0005 }}"
+            );
             let env = build(synthetic::market(table.clone(), 1, 1), &keys, EpisodeMode::Sampled, 8);
             let mut audit = BookAudit::new(env, table, &[0.0; 2]);
             audit.tamper = |fills, ledger| {
@@ -149,7 +170,7 @@ fn passive_investors_hold_what_their_names_say() {
 #[test]
 fn all_problems_of_a_configuration_are_told_at_once() {
     let text = "initial_cash = 0\ninitial_weight = 1.5\nstop_loss_frac = -1\ncommission = 1\nsample_len = 0\nwindow = 0\n\
-                variant = \"as_published\"\nfill = \"next_open\"";
+                variant = \"as_published\"\nfill = \"next_open\"\nreward = \"relative_to_initial_account\"";
     let config = environment("leverage_inverse").expect("registered").parse_text(text).expect("the types are right");
     assert_eq!(
         config.validate(),
@@ -158,6 +179,8 @@ fn all_problems_of_a_configuration_are_told_at_once() {
             "initial_weight must lie in 0..=1, got 1.5",
             "stop_loss_frac must lie in 0..=1, got -1",
             "commission must lie in 0..1, got 1",
+            "reward must not be relative_to_initial_account: what is held at the start is cash, so choose absolute",
+            "reward must be left out with variant = as_published, which has its own",
             "sample_len must lie in 1..=100000, got 0",
             "window must lie in 1..=100000, got 0",
             "fill must be decision_close (or left out) with variant = as_published",

@@ -91,6 +91,26 @@ fn fills_inside_the_next_bar_spread_between_its_open_and_its_close() {
 }
 
 #[test]
+fn slippage_moves_the_price_against_the_order_and_what_is_bought_stays_paid_for() {
+    let keys = "initial_cash = 1_000\nfill = \"next_open\"\nslippage = { half_spread = 1.0 }";
+    let mut env = game(&[100.0; 4], keys);
+    step(&mut *env, BUY);
+    step(&mut *env, SELL);
+    let fill = |row, shares, price| Fill { row, asset: 0, shares, price, fee: 0.0 };
+    assert_eq!(env.fills()[0], [fill(1, 9.0, 101.0), fill(2, -9.0, 99.0)]);
+}
+
+#[test]
+fn rewards_are_chosen_by_name() {
+    let kinds = [("return", 0.2), ("absolute", 200.0), ("relative_to_initial_account", 200.0)];
+    for (kind, expected) in kinds {
+        let keys = format!("initial_cash = 1_000\nreward = \"{kind}\"\nfill = \"decision_close\"");
+        let mut env = game(&[100.0, 120.0, 120.0], &keys);
+        assert_close(kind, &[step(&mut *env, BUY).0], &[expected], 0.0, 1e-12);
+    }
+}
+
+#[test]
 fn ruin_terminates_before_the_data_ends() {
     let mut env = game(&[100.0, 100.0, 50.0, 10.5, 9.0, 9.0], "initial_cash = 1_000\nfill = \"next_open\"");
     let statuses = [(); 4].map(|()| step(&mut *env, BUY).1);
@@ -123,7 +143,10 @@ fn books_balance_and_shares_stay_whole_whatever_is_played() {
     let steps = if scale::nightly() { 200_000 } else { 2_000 };
     for (k, table) in tables.iter().enumerate() {
         for fill in ["next_open", "next_close", "inside_next", "decision_close"] {
-            let keys = format!("fill = \"{fill}\"\ncommission = 0.003\nwindow = 1\nactions = \"type_and_amount\"");
+            let keys = format!(
+                "fill = \"{fill}\"\ncommission = 0.003\nwindow = 1\nactions = \"type_and_amount\"\n\
+                 slippage = {{ fixed_frac = 0.0005 }}"
+            );
             let env = build(synthetic::market(table.clone(), 1, 1), &keys, EpisodeMode::Sampled, 8, 1);
             let mut audit = BookAudit::new(env, table, &[0.0]);
             audit.tamper = |fills, ledger| {
@@ -155,7 +178,7 @@ fn passive_investors_hold_what_their_names_say() {
 #[test]
 fn all_problems_of_a_configuration_are_told_at_once() {
     let text = "initial_cash = 0\namount_frac = 0\ncommission = 1\nruin_frac = 1\nsample_len = 0\nwindow = 0\n\
-                variant = \"as_published\"\nfill = \"next_open\"";
+                variant = \"as_published\"\nfill = \"next_open\"\nreward = \"return\"";
     let config = environment("stock_order").expect("registered").parse_text(text).expect("the types are right");
     assert_eq!(
         config.validate(),
@@ -163,6 +186,7 @@ fn all_problems_of_a_configuration_are_told_at_once() {
             "initial_cash must be a positive number, got 0",
             "amount_frac must lie above 0 and up to 1, got 0",
             "commission must lie in 0..1, got 1",
+            "reward must be left out with variant = as_published, which has its own",
             "ruin_frac must lie in 0..1, got 1",
             "sample_len must lie in 1..=100000, got 0",
             "window must lie in 1..=100000, got 0",

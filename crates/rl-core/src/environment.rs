@@ -106,7 +106,7 @@ pub struct Step {
     pub status: Status,
 }
 
-/// One trade that took place.
+/// One trade that took place, or a charge on what is held: a fee without shares.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fill {
     /// Row whose bar the fill happened in (or at whose close, under `decision_close`).
@@ -117,7 +117,7 @@ pub struct Fill {
     pub shares: f64,
     /// Price of one share.
     pub price: f64,
-    /// Commission in money.
+    /// Commission or charge in money.
     pub fee: f64,
 }
 
@@ -149,7 +149,7 @@ pub struct Ledger {
     pub cash: f64,
     /// Value of all holdings at the last close.
     pub holdings_value: f64,
-    /// Commission paid since the episode began.
+    /// Commission and charges paid since the episode began.
     pub fees: f64,
 }
 
