@@ -114,6 +114,24 @@ fn a_fill_depends_on_the_price_of_its_rule_only() {
 }
 
 #[test]
+fn every_environment_draws_its_fills_inside_the_next_bar_on_demand() {
+    for entry in ENVIRONMENTS {
+        let config = entry.parse_text("fill = \"inside_next\"").expect(entry.name);
+        let market = market(config.assets());
+        let PriceTable { assets, open, close, .. } = market.prices.clone();
+        let fills: Vec<Fill> = play(&*config, market, 60).into_iter().flat_map(|seen| seen.fills).collect();
+        let place = |fill: &Fill| {
+            let cell = fill.row as usize * assets + fill.asset as usize;
+            (fill.price - open[cell]) / (close[cell] - open[cell])
+        };
+        let places: Vec<f64> = fills.iter().map(place).collect();
+        assert!(places.iter().all(|x| *x > 0.0 && *x < 1.0), "{}: {places:?}", entry.name);
+        let spread = places.iter().fold((1.0_f64, 0.0_f64), |(low, high), x| (low.min(*x), high.max(*x)));
+        assert!(places.len() > 10 && spread.0 < 0.3 && spread.1 > 0.7, "{}: {places:?}", entry.name);
+    }
+}
+
+#[test]
 fn published_windows_show_as_many_later_bars_as_was_published() {
     for (name, keys, ahead) in [("leverage_inverse", "stop_loss_frac = 1.0", 9), ("stock_order", "", 5)] {
         let text = format!("{keys}\nvariant = \"as_published\"");
