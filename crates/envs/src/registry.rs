@@ -6,14 +6,21 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
-use crate::{EnvError, EpisodeMode, FillRule, bitcoin::BitcoinConfig};
+use crate::{EnvError, EpisodeMode, FillRule, bitcoin::BitcoinConfig, long_short::LongShortConfig};
 
 /// Every environment, in the order of the documentation.
-pub const ENVIRONMENTS: &[EnvironmentEntry] = &[EnvironmentEntry {
-    name: "bitcoin",
-    summary: "hourly Bitcoin: hold, buy with half of the cash or sell half of the coins",
-    parse: parse::<BitcoinConfig>,
-}];
+pub const ENVIRONMENTS: &[EnvironmentEntry] = &[
+    EnvironmentEntry {
+        name: "bitcoin",
+        summary: "hourly Bitcoin: hold, buy with half of the cash or sell half of the coins",
+        parse: parse::<BitcoinConfig>,
+    },
+    EnvironmentEntry {
+        name: "long_short",
+        summary: "one asset, all in: short or long in whole shares, every short kept repayable",
+        parse: parse::<LongShortConfig>,
+    },
+];
 
 /// A line of [`ENVIRONMENTS`].
 #[derive(Clone, Copy, Debug)]
