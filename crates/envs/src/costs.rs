@@ -1,7 +1,11 @@
+use pavlov_rl_core::{Market, Segment};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
+
+/// Nanoseconds of a year.
+pub(crate) const YEAR_NS: f64 = 365.25 * 86_400e9;
 
 /// What a broker takes for a trade: `max(proportional * value + per_share * |shares|, minimum)`, and nothing for no trade.
 ///
@@ -50,7 +54,7 @@ impl Commission {
     #[inline(always)]
     pub fn shares_of_budget(self, budget: f64, price: f64) -> f64 {
         let by_rate = (1.0 - self.proportional) * budget / (price + self.per_share);
-        by_rate.min((budget - self.minimum) / price).max(0.0)
+        if self.minimum == 0.0 { by_rate } else { by_rate.min((budget - self.minimum) / price).max(0.0) }
     }
 
     /// Shares that cash pays for when the proportional part is taken of the shares' value; below 0 if the cash is.
@@ -110,6 +114,33 @@ impl<'de> Visitor<'de> for NumberOrTable {
         let CommissionTable { proportional, per_share, minimum } =
             Deserialize::deserialize(MapAccessDeserializer::new(map))?;
         Ok(Commission { proportional, per_share, minimum })
+    }
+}
+
+/// What it costs to borrow the shares of a short: a yearly fraction of their value, for the time between two closes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Borrowing {
+    rate: f64,
+    years: Box<[f64]>,
+}
+
+impl Borrowing {
+    /// The cost at this yearly rate on a segment of a market.
+    pub fn new(rate: f64, market: &Market, segment: Segment) -> Self {
+        let times = &market.times[segment.first as usize..segment.end as usize];
+        let years = times.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / YEAR_NS);
+        Self { rate, years: if rate > 0.0 { years.collect() } else { Box::default() } }
+    }
+
+    /// Whether shares are lent for nothing.
+    #[inline(always)]
+    pub fn is_free(&self) -> bool {
+        self.years.is_empty()
+    }
+
+    /// Money for a short held from the close of row `t`, counted from the segment's first, to the next close.
+    pub fn cost(&self, t: usize, position: f64, close: f64) -> f64 {
+        self.rate * self.years[t] * (-position).max(0.0) * close
     }
 }
 

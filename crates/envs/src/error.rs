@@ -33,6 +33,14 @@ pub enum EnvError {
         /// Steps of an episode.
         steps: u32,
     },
+    /// The first decision has fewer rows behind it than an observation shows.
+    #[error("an observation shows {window} rows where the first decision of segment {segment:?} has fewer behind it")]
+    Window {
+        /// Rows of an observation.
+        window: usize,
+        /// The segment.
+        segment: Segment,
+    },
     /// The price table has another number of assets.
     #[error("environment `{environment}` trades {expected} assets, the price table has {got}; name as many symbols")]
     Assets {

@@ -48,7 +48,7 @@ pub struct LeverageInverseConfig {
     /// Loss since the start, as a part of the net worth then, beyond which the game is over; 0.05. With 1 it never is.
     pub stop_loss_frac: f64,
     /// Rows of the frame that an observation shows; 10.
-    pub window: usize,
+    pub window: u32,
     /// `default`, or `as_published` for the notebook's numbers, flaws included.
     pub variant: Variant,
 }
@@ -100,7 +100,7 @@ impl LeverageInverseConfig {
 
     /// Rows that the window reaches beyond the row of the decision.
     fn lead(&self) -> u32 {
-        if self.published() { self.window as u32 - 1 } else { 0 }
+        if self.published() { self.window - 1 } else { 0 }
     }
 
     /// Where episodes lie: anywhere in the segment; as published, from its first row on only, as far as the window goes.
@@ -168,7 +168,7 @@ impl EnvironmentConfig for LeverageInverseConfig {
                 problems.push("reward must be left out with variant = as_published, which has its own".into());
             }
         }
-        for (key, count) in [("sample_len", u64::from(self.sample_len)), ("window", self.window as u64)] {
+        for (key, count) in [("sample_len", self.sample_len), ("window", self.window)] {
             if !(1..=100_000).contains(&count) {
                 problems.push(format!("{key} must lie in 1..=100000, got {count}"));
             }
@@ -198,7 +198,7 @@ impl EnvironmentConfig for LeverageInverseConfig {
     }
 
     fn window(&self) -> usize {
-        self.window
+        self.window as usize
     }
 
     fn assets(&self) -> usize {
@@ -297,11 +297,15 @@ impl LeverageInverse {
         mode: EpisodeMode,
     ) -> Result<Self, EnvError> {
         EnvError::of_config(NAME, config.validate())?;
+        let episodes = config.episodes(&market, segment, mode)?;
+        if !config.published() && segment.first - segment.start + 1 < config.window {
+            return Err(EnvError::Window { window: config.window as usize, segment });
+        }
         let account = if config.published() { 0 } else { ASSETS + 1 };
-        let observation = ObservationSpec { window: config.window, features: market.frame.cols(), account };
+        let observation = ObservationSpec { window: config.window as usize, features: market.frame.cols(), account };
         let action = ActionSpec::Continuous { low: [0.0].into(), high: [1.0].into() };
         Ok(Self {
-            episodes: config.episodes(&market, segment, mode)?,
+            episodes,
             quotes: config.quotes(&market, segment)?,
             order: config.order(&market, segment),
             reward: config.reward().map(|reward| reward.on(&market, segment)),

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
 use crate::{
     EnvError, EpisodeMode, FillRule, bitcoin::BitcoinConfig, leverage_inverse::LeverageInverseConfig,
-    stock_order::StockOrderConfig,
+    long_short::LongShortConfig, stock_order::StockOrderConfig,
 };
 
 /// Every environment, in the order of the documentation.
@@ -17,6 +17,11 @@ pub const ENVIRONMENTS: &[EnvironmentEntry] = &[
         name: "bitcoin",
         summary: "hourly Bitcoin: hold, buy with half of the cash or sell half of the coins",
         parse: parse::<BitcoinConfig>,
+    },
+    EnvironmentEntry {
+        name: "long_short",
+        summary: "one asset, all in: short or long in whole shares, every short kept repayable",
+        parse: parse::<LongShortConfig>,
     },
     EnvironmentEntry {
         name: "leverage_inverse",

@@ -5,8 +5,8 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::Account;
+use crate::costs::YEAR_NS;
 
-const YEAR_NS: f64 = 365.25 * 86_400e9;
 /// Smallest growth factor that a `log_return` takes the logarithm of: a ruined account keeps a finite reward.
 const LEAST_GROWTH: f64 = 1e-9;
 

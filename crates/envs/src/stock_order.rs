@@ -54,7 +54,7 @@ pub struct StockOrderConfig {
     /// Part of the initial net worth at or below which the game is over; 0.1 (0 as published).
     pub ruin_frac: Option<f64>,
     /// Rows of the frame that an observation shows; 6.
-    pub window: usize,
+    pub window: u32,
     /// `default`, or `as_published` for the article's numbers, flaws included.
     pub variant: Variant,
 }
@@ -161,7 +161,7 @@ impl EnvironmentConfig for StockOrderConfig {
         if !(0.0..1.0).contains(&self.ruin_frac()) {
             problems.push(format!("ruin_frac must lie in 0..1, got {}", self.ruin_frac()));
         }
-        for (key, count) in [("sample_len", u64::from(self.sample_len)), ("window", self.window as u64)] {
+        for (key, count) in [("sample_len", self.sample_len), ("window", self.window)] {
             if !(1..=100_000).contains(&count) {
                 problems.push(format!("{key} must lie in 1..=100000, got {count}"));
             }
@@ -192,7 +192,7 @@ impl EnvironmentConfig for StockOrderConfig {
     }
 
     fn window(&self) -> usize {
-        self.window
+        self.window as usize
     }
 
     fn assets(&self) -> usize {
@@ -289,15 +289,19 @@ impl StockOrder {
     ) -> Result<Self, EnvError> {
         EnvError::of_config(NAME, config.validate())?;
         let wraps = config.published() && mode == EpisodeMode::Sampled;
-        let lead = if config.published() { config.window as u32 - 1 } else { 0 };
+        let lead = if config.published() { config.window - 1 } else { 0 };
         let seen = Segment { end: segment.end.saturating_sub(lead), ..segment };
         // Where rows wrap, any length fits.
         let sample_len = if wraps { 1 } else { config.sample_len };
+        let episodes = Episodes::new(&market, seen, mode, sample_len)?;
+        if !config.published() && segment.first - segment.start + 1 < config.window {
+            return Err(EnvError::Window { window: config.window as usize, segment });
+        }
         let account = if config.published() { 6 } else { 4 };
         let initial = Account::new(config.initial_cash, 0.0);
-        let observation = ObservationSpec { window: config.window, features: market.frame.cols(), account };
+        let observation = ObservationSpec { window: config.window as usize, features: market.frame.cols(), account };
         Ok(Self {
-            episodes: Episodes::new(&market, seen, mode, sample_len)?,
+            episodes,
             quotes: config.quotes(&market, segment)?,
             execution: config.execution(&market, segment),
             reward: config.reward().map(|reward| reward.on(&market, segment)),
@@ -435,7 +439,7 @@ impl Environment for StockOrder {
             state.sales_value / (PUBLISHED_MAX * PUBLISHED_MAX_PRICE),
         ];
         account.copy_from_slice(&row.map(|x| x as f32));
-        state.row + self.config.window as u32 - 1
+        state.row + self.config.window - 1
     }
 
     fn ledger(&self, state: &StockOrderState) -> Ledger {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pavlov_envs::{EpisodeMode, environment};
+use pavlov_envs::{EnvError, EpisodeMode, environment};
 use pavlov_rl_core::{ActionBatch, BatchEnv, Fill, Ledger, Market, RngTree, Status, below, uniform_f32};
 use pavlov_testkit::{BookAudit, assert_close, scale, synthetic};
 
@@ -91,7 +91,7 @@ fn a_loss_of_exactly_the_limit_goes_on_and_a_greater_one_ends() {
 #[test]
 fn sampled_episodes_start_anywhere_and_last_30_steps_and_whole_ones_last_to_the_end() {
     let market = || synthetic::random_walk(200, 2, 3, 4);
-    let keys = "stop_loss_frac = 1.0";
+    let keys = "stop_loss_frac = 1.0\nwindow = 1";
     let mut env = build(market(), keys, EpisodeMode::Sampled, 64);
     let mut starts = env.observations().last_row.to_vec();
     starts.sort_unstable();
@@ -190,9 +190,10 @@ fn all_problems_of_a_configuration_are_told_at_once() {
 
 #[test]
 fn a_missing_vwap_is_refused_before_anything_is_played() {
-    let config = environment("leverage_inverse").expect("registered").parse_text("fill = \"vwap\"").expect("keys");
+    let config =
+        environment("leverage_inverse").expect("registered").parse_text("fill = \"vwap\"\nwindow = 1").expect("keys");
     let market = synthetic::random_walk(60, 2, 1, 1);
     let segment = market.segments[0];
-    let error = config.build(Arc::new(market), segment, EpisodeMode::Whole).err().expect("refused").to_string();
-    assert!(error.contains("fill = vwap needs"), "{error}");
+    let error = config.build(Arc::new(market), segment, EpisodeMode::Whole).err();
+    assert_eq!(error, Some(EnvError::NoVwap));
 }
