@@ -386,8 +386,9 @@ impl Environment for LeverageInverse {
         if let [first, second, gain] = account {
             let (closes, shares) = (self.closes(state.row), state.purse.shares);
             let net_worth = state.purse.net_worth(closes);
-            *first = (shares[0] * closes[0] / net_worth) as f32;
-            *second = (shares[1] * closes[1] / net_worth) as f32;
+            let part = 1.0 / net_worth;
+            *first = (shares[0] * closes[0] * part) as f32;
+            *second = (shares[1] * closes[1] * part) as f32;
             *gain = (net_worth / state.opening - 1.0) as f32;
         }
         state.row + self.lead

@@ -53,8 +53,9 @@ impl Execution {
         let filled_in = if self.published { t } else { (t + 1).min(quotes.len() - 1) };
         let price = self.rule.drawn(quotes[t].fill, quotes[filled_in].close, || draw);
         let mut shares = self.shares(account, order, price);
-        let slipped = self.slippage.price(t, price, shares);
-        if slipped > price {
+        let mut slipped = price;
+        if !self.slippage.is_none() {
+            slipped = self.slippage.price(t, price, shares);
             shares = self.shares(account, order, slipped);
         }
         let row = if self.published { row } else { self.rule.row(row) };
@@ -65,8 +66,8 @@ impl Execution {
     #[inline(always)]
     fn shares(&self, account: &Account, order: Order, price: f64) -> f64 {
         match order {
-            Order::Buy(amount) => (whole_shares_for(account.cash, price, self.commission) * amount).floor(),
-            Order::Sell(amount) => -(account.position * amount).floor(),
+            Order::Buy(amount) => whole(whole_shares_for(account.cash, price, self.commission) * amount),
+            Order::Sell(amount) => -whole(account.position * amount),
             Order::Hold => 0.0,
         }
     }
@@ -75,9 +76,16 @@ impl Execution {
 /// Whole shares that this cash pays for, commission included; none at a price of 0.
 #[inline(always)]
 pub(crate) fn whole_shares_for(cash: f64, price: f64, commission: Commission) -> f64 {
-    let shares = commission.affordable(cash, price).floor();
+    let shares = whole(commission.affordable(cash, price));
     // The quotient may have been rounded up to a whole number.
     let cost = shares * price + commission.fee(shares * price, shares);
     let paid_for = if cost > cash { shares - 1.0 } else { shares };
     if price > 0.0 { paid_for.max(0.0) } else { 0.0 }
+}
+
+/// The whole part of a number from 0 up; faster than `floor`, which is a library call on plain x86-64.
+#[inline(always)]
+pub(crate) fn whole(x: f64) -> f64 {
+    // From 2^52 on every number is whole.
+    if x < 4_503_599_627_370_496.0 { (x as i64) as f64 } else { x }
 }

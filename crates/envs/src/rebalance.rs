@@ -1,7 +1,7 @@
 use pavlov_rl_core::{Fill, Fills, Ledger};
 use serde::{Deserialize, Serialize};
 
-use crate::orders::whole_shares_for;
+use crate::orders::{whole, whole_shares_for};
 use crate::{Account, AssetSlippage, Commission};
 
 /// Assets that the money is shared between.
@@ -51,34 +51,54 @@ pub(crate) struct Rebalance {
 
 impl Rebalance {
     /// Trades to this share in the first asset, decided `t` rows after the segment's first, at these prices of the fill rule:
-    /// the sale first, then what the cash pays for.
+    /// first what is sold, then what the cash pays for.
+    ///
+    /// Written without branches on what is sold: random shares would mispredict them.
     #[inline(always)]
     pub fn fill<F: Fills>(
         &self,
         purse: &mut Purse,
         weight: f64,
         prices: [f64; ASSETS],
-        (t, row): (usize, u32),
+        when: (usize, u32),
         fills: &mut F,
     ) {
         let target = whole_shares(purse.net_worth(prices), weight, prices);
         let change = [target[0] - purse.shares[0], target[1] - purse.shares[1]];
-        for i in if change[1] < 0.0 { [1, 0] } else { [0, 1] } {
-            let price = self.slippage[i].price(t, prices[i], change[i]);
-            let paid_for = || whole_shares_for(purse.cash, price, self.commission);
-            // As published there is no cost, and the target is paid for but for rounding.
-            let shares = if self.rest_is_lost { change[i] } else { change[i].min(paid_for()) };
-            let fee = self.commission.fee(shares.abs() * price, shares);
-            purse.trade(Fill { row, asset: i as u32, shares, price, fee }, fills);
-        }
+        self.trade(purse, 0, change[0].min(0.0), prices[0], when, fills);
+        self.trade(purse, 1, change[1].min(0.0), prices[1], when, fills);
+        self.trade(purse, 0, change[0].max(0.0), prices[0], when, fills);
+        self.trade(purse, 1, change[1].max(0.0), prices[1], when, fills);
         if self.rest_is_lost && purse.cash > 0.0 {
-            purse.trade(Fill { row, asset: 0, shares: 0.0, price: prices[0], fee: purse.cash }, fills);
+            purse.trade(Fill { row: when.1, asset: 0, shares: 0.0, price: prices[0], fee: purse.cash }, fills);
         }
+    }
+
+    /// Trades so many shares, or as many of them as the cash pays for.
+    #[inline(always)]
+    fn trade<F: Fills>(
+        &self,
+        purse: &mut Purse,
+        asset: usize,
+        wanted: f64,
+        price: f64,
+        (t, row): (usize, u32),
+        fills: &mut F,
+    ) {
+        let slippage = &self.slippage[asset];
+        let price = if slippage.is_none() { price } else { slippage.price(t, price, wanted) };
+        let fee = |shares: f64| self.commission.fee(shares.abs() * price, shares);
+        let mut shares = wanted;
+        // As published there is no cost, and what is wanted is paid for but for rounding.
+        if wanted * price + fee(wanted) > purse.cash && !self.rest_is_lost {
+            shares = wanted.min(whole_shares_for(purse.cash, price, self.commission));
+        }
+        purse.trade(Fill { row, asset: asset as u32, shares, price, fee: fee(shares) }, fills);
     }
 }
 
 /// Whole shares of both assets when this share of the money is for the first.
 #[inline(always)]
 pub(crate) fn whole_shares(money: f64, weight: f64, prices: [f64; ASSETS]) -> [f64; ASSETS] {
-    [(money * weight / prices[0]).floor(), (money * (1.0 - weight) / prices[1]).floor()]
+    [whole(money * weight / prices[0]), whole(money * (1.0 - weight) / prices[1])]
 }
