@@ -5,7 +5,7 @@
 //! | Observation | the last 10 rows of the frame (for the original: open, high, low, close, volume and change of the KOSPI, min-max scaled); shares of the net worth in the first and in the second asset, gain since the start |
 //! | Action | share of the net worth in the first asset (leveraged), 0 to 1; the rest goes into the second (inverse), in whole shares; money that makes no whole share stays cash |
 //! | Fill rule | `next_open`; all others by name; slippage on demand |
-//! | Reward | relative change of the net worth, valued at the new row's close; all others but `relative_to_initial_account` by name |
+//! | Reward | relative change of the net worth, valued at the new row's close; all others by name |
 //! | Ends | terminated by a loss of more than 5 % since the start; truncated after 30 steps (sampled) or at the segment's last row (whole) |
 //! | Source | a notebook that trades the leveraged and the inverse fund on the KOSPI with PPO: its class `TradingEnv` |
 
@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::rebalance::{ASSETS, Purse, Rebalance, whole_shares};
 use crate::{
-    BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive, Quote,
-    Reward, RewardConfig, RewardKind, RewardState, Slippage, Variant, quotes,
+    Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive,
+    Quote, Reward, RewardConfig, RewardKind, RewardState, Slippage, Variant, quotes,
 };
 
 const NAME: &str = "leverage_inverse";
@@ -31,8 +31,7 @@ const NAME: &str = "leverage_inverse";
 pub struct LeverageInverseConfig {
     /// Money at the start of an episode; 1,000,000.
     pub initial_cash: f64,
-    /// Share of it that is already in the first asset at the start, the rest being in the second; none: all is cash (0.5 as
-    /// published).
+    /// As published, share of it that the first asset has at the start, the second having the rest; 0.5 (none: all is cash).
     pub initial_weight: Option<f64>,
     /// Commission as a fraction of the traded value, or a table with a part per share and a minimum; 0. The funds' own fees
     /// are in their prices.
@@ -115,12 +114,10 @@ impl LeverageInverseConfig {
 
     /// What an episode starts with when these are the closes.
     fn opening(&self, closes: [f64; ASSETS]) -> Purse {
-        let mut purse = Purse { cash: self.initial_cash, ..Purse::default() };
-        if let Some(weight) = self.initial_weight() {
-            purse.shares = whole_shares(self.initial_cash, weight, closes);
-            purse.cash = if self.published() { 0.0 } else { self.initial_cash - purse.holdings_value(closes) };
+        match self.initial_weight() {
+            Some(weight) => Purse { shares: whole_shares(self.initial_cash, weight, closes), ..Purse::default() },
+            None => Purse { cash: self.initial_cash, ..Purse::default() },
         }
-        purse
     }
 
     fn order(&self, market: &Market, segment: Segment) -> Rebalance {
@@ -161,9 +158,6 @@ impl EnvironmentConfig for LeverageInverseConfig {
         self.slippage.validate(&mut problems);
         if let Some(reward) = self.reward {
             reward.validate(&mut problems);
-            if reward.kind == RewardKind::RelativeToInitialAccount {
-                problems.push("reward must not be relative_to_initial_account: what is held at the start is cash, so choose absolute".into());
-            }
             if self.published() {
                 problems.push("reward must be left out with variant = as_published, which has its own".into());
             }
@@ -172,6 +166,11 @@ impl EnvironmentConfig for LeverageInverseConfig {
             if !(1..=100_000).contains(&count) {
                 problems.push(format!("{key} must lie in 1..=100000, got {count}"));
             }
+        }
+        if !self.published() && self.initial_weight.is_some() {
+            problems.push(
+                "initial_weight must be left out unless variant = as_published: an episode starts with cash".into(),
+            );
         }
         if self.published() && self.fill() != self.published_fill() {
             problems.push("fill must be decision_close (or left out) with variant = as_published".into());
@@ -223,7 +222,7 @@ impl EnvironmentConfig for LeverageInverseConfig {
                 Some(0.0),
             ),
             ("half & half", "puts half of the money into each asset at the first fill and keeps both", Some(0.5)),
-            ("initial account", "keeps what it starts with: by default cash", None),
+            ("initial account", "keeps what it starts with, by default cash", None),
         ];
         let books = |(name, summary, weight): (&'static str, &'static str, Option<f64>)| {
             let initial = self.opening(closes(&quotes, 0));
@@ -270,6 +269,8 @@ pub struct LeverageInverse {
     order: Rebalance,
     /// None as published.
     reward: Option<Reward>,
+    /// Cash of the account that a relative reward takes off.
+    reference: f64,
     rule: FillRule,
     lead: u32,
 }
@@ -302,6 +303,7 @@ impl LeverageInverse {
             return Err(EnvError::Window { window: config.window as usize, segment });
         }
         let account = if config.published() { 0 } else { ASSETS + 1 };
+        let initial = Account::new(config.initial_cash, 0.0);
         let observation = ObservationSpec { window: config.window as usize, features: market.frame.cols(), account };
         let action = ActionSpec::Continuous { low: [0.0].into(), high: [1.0].into() };
         Ok(Self {
@@ -309,6 +311,7 @@ impl LeverageInverse {
             quotes: config.quotes(&market, segment)?,
             order: config.order(&market, segment),
             reward: config.reward().map(|reward| reward.on(&market, segment)),
+            reference: config.reward().map_or(0.0, |reward| reward.kind.reference(initial).cash),
             market,
             spec: EnvSpec { observation, action },
             first: segment.first,
@@ -329,7 +332,7 @@ impl LeverageInverse {
     fn outcome(&self, state: &mut LeverageInverseState, net_worth: f64) -> Step {
         let gain = net_worth - state.opening;
         let (reward, end) = match &self.reward {
-            Some(reward) => (reward.next(&mut state.reward, net_worth), Status::Truncated),
+            Some(reward) => (reward.next(&mut state.reward, net_worth - self.reference), Status::Truncated),
             None => (gain, Status::Terminated),
         };
         let stopped = gain / state.opening < -self.stop_loss_frac;
@@ -362,7 +365,7 @@ impl Environment for LeverageInverse {
         let closes = self.closes(row);
         let purse = self.config.opening(closes);
         let opening = purse.net_worth(closes);
-        let reward = self.reward.map(|reward| reward.start(opening, 0.0)).unwrap_or_default();
+        let reward = self.reward.map(|reward| reward.start(opening - self.reference, 0.0)).unwrap_or_default();
         *state = LeverageInverseState { row, end, purse, opening, reward, draws: self.rule.draws(rng) };
     }
 

@@ -335,12 +335,24 @@ impl Rules {
         (side, shares)
     }
 
+    /// Takes the cost of the shares that were borrowed during bar t+1: before an order at its close, after any other.
+    #[inline(always)]
+    fn charge<F: Fills>(&self, account: &mut Account, t: usize, fills: &mut F) {
+        if !self.borrowing.is_free() {
+            let (row, price) = (self.first + t as u32 + 1, self.quotes[t + 1].close);
+            let fee = self.borrowing.cost(t, account.position, price);
+            account.trade(Fill { row, asset: 0, shares: 0.0, price, fee }, fills);
+        }
+    }
+
     #[inline(always)]
     fn step<F: Fills>(&self, state: &mut LongShortState, action: Action<'_>, fills: &mut F) -> Step {
         let t = (state.row - self.first) as usize;
         let (Quote { fill: price, close: seen }, close) = (self.quotes[t], self.quotes[t + 1].close);
         let price = self.fill.drawn(price, close, || state.draws.draw());
-        let held = state.account.position;
+        if self.fill == FillRule::NextClose {
+            self.charge(&mut state.account, t, fills);
+        }
         let (mut side, mut shares) = self.order(state, action, seen, price);
         let mut paid = price;
         if !self.slippage.is_none() {
@@ -350,10 +362,8 @@ impl Rules {
         let fee = self.commission.fee((shares * paid).abs(), shares);
         state.account.trade(Fill { row: self.fill.row(state.row), asset: 0, shares, price: paid, fee }, fills);
         state.row += 1;
-        if !self.borrowing.is_free() {
-            let held = if self.fill == FillRule::NextClose { held } else { state.account.position };
-            let fee = self.borrowing.cost(t, held, close);
-            state.account.trade(Fill { row: state.row, asset: 0, shares: 0.0, price: close, fee }, fills);
+        if self.fill != FillRule::NextClose {
+            self.charge(&mut state.account, t, fills);
         }
         let unmoved = self.published && action == Action::Discrete(HOLD);
         state.mark = if unmoved { state.mark } else { close };

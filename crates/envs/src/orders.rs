@@ -60,6 +60,8 @@ impl Execution {
         }
         let row = if self.published { row } else { self.rule.row(row) };
         let fee = self.commission.fee(shares.abs() * slipped, shares);
+        // A sale that does not bring its own fee is none.
+        let (shares, fee) = if shares * slipped + fee <= account.cash { (shares, fee) } else { (0.0, 0.0) };
         Fill { row, asset: 0, shares, price: slipped, fee }
     }
 

@@ -74,7 +74,7 @@ impl Rebalance {
         }
     }
 
-    /// Trades so many shares, or as many of them as the cash pays for.
+    /// Trades so many shares, or buys as many of them as the cash pays for; a sale that does not bring its own fee is none.
     #[inline(always)]
     fn trade<F: Fills>(
         &self,
@@ -91,7 +91,7 @@ impl Rebalance {
         let mut shares = wanted;
         // As published there is no cost, and what is wanted is paid for but for rounding.
         if wanted * price + fee(wanted) > purse.cash && !self.rest_is_lost {
-            shares = wanted.min(whole_shares_for(purse.cash, price, self.commission));
+            shares = wanted.max(0.0).min(whole_shares_for(purse.cash, price, self.commission));
         }
         purse.trade(Fill { row, asset: asset as u32, shares, price, fee: fee(shares) }, fills);
     }

