@@ -91,3 +91,32 @@ pub(crate) fn whole(x: f64) -> f64 {
     // From 2^52 on every number is whole.
     if x < 4_503_599_627_370_496.0 { (x as i64) as f64 } else { x }
 }
+
+#[cfg(test)]
+mod tests {
+    use pavlov_rl_core::{RngTree, below, uniform_f64};
+
+    use super::*;
+
+    #[test]
+    fn a_hair_less_than_the_cost_buys_one_share_less() {
+        let mut rng = RngTree::new(1).stream("cash", 0);
+        for commission in [Commission::default(), Commission { proportional: 0.001, per_share: 0.01, minimum: 2.0 }] {
+            for _ in 0..1_000 {
+                let (price, shares) = (100.0 * uniform_f64(&mut rng) + 0.01, f64::from(below(&mut rng, 10_000) + 2));
+                let cost = |shares: f64| shares * price + commission.fee(shares * price, shares);
+                let cash = cost(shares).next_down();
+                let bought = whole_shares_for(cash, price, commission);
+                assert!(bought == shares - 1.0 && cost(bought) <= cash, "{bought} of {shares} at {price}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_whole_part_is_the_floor_of_numbers_from_0_up() {
+        let border = 4_503_599_627_370_496.0;
+        for x in [0.0, 0.999, 1.0, 2.5, 1e9 + 0.5, border - 0.5, border, 1e300] {
+            assert_eq!(whole(x), x.floor());
+        }
+    }
+}

@@ -98,8 +98,8 @@ impl StockOrderConfig {
     /// What is wrong with the published numbers; `None` for the default variant.
     pub fn flaw(&self) -> Option<&'static str> {
         self.published().then_some(
-            "variant = as_published: orders fill in the bar that the window begins with, so the agent sees the five bars after \
-             its fill; the reward is the cash times the row's number, a level instead of a change; the net worth is valued \
+            "variant = as_published: orders fill in the bar that the window begins with, so the agent sees the bars after \
+             its fill, five with a window of 6; the reward is the cash times the row's number, a level instead of a change; the net worth is valued \
              at the fill price; sampled episodes go on at the first row after the last; the account is scaled by constants",
         )
     }
