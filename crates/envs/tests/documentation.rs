@@ -44,6 +44,12 @@ fn source(file: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
+/// The file of an environment, which is named after it, or `mod.rs` of its folder.
+fn source_of(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name);
+    source(&if folder.is_dir() { format!("{name}/mod.rs") } else { format!("{name}.rs") })
+}
+
 /// The cells of the table at the top of a file, by row.
 fn template(name: &str, text: &str) -> Vec<String> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("//! | ")).filter(|row| !row.starts_with('|'));
@@ -103,7 +109,7 @@ fn page() -> String {
 }
 
 fn section(page: &mut String, entry: &EnvironmentEntry) {
-    let text = source(&format!("{}.rs", entry.name));
+    let text = source_of(entry.name);
     let (first, rest) = entry.summary.split_at(1);
     let _ = write!(page, "\n## {}\n\n{}{rest}.\n\n| | |\n|---|---|\n", entry.name, first.to_uppercase());
     for (row, cell) in TEMPLATE.iter().zip(template(entry.name, &text)) {

@@ -15,18 +15,23 @@
 //!
 //! No short is let grow, or stay, beyond what [`Bound`](crate::Bound) says can be repaid.
 
+mod lanes;
+mod rules;
+
 use std::sync::Arc;
 
 use pavlov_rl_core::{
-    Action, ActionSpec, EnvSpec, Environment, Fill, Fills, Frame, Ledger, Market, ObservationSpec, Rng, Segment,
-    StateError, Status, Step,
+    Action, ActionBatch, ActionSpec, EnvSpec, Environment, Fills, Frame, Ledger, Market, ObservationSpec, Rng, Segment,
+    StateError, Step, StepColumns,
 };
 use serde::{Deserialize, Serialize};
 
+use lanes::{LANES, Lanes};
+use rules::Rules;
+
 use crate::{
-    Account, AssetSlippage, BatchFactory, Borrowing, Bound, Commission, Draws, EnvError, EnvironmentConfig,
-    EpisodeMode, Episodes, FillRule, Passive, Quote, Reward, RewardConfig, RewardKind, RewardState, ShortBound,
-    Slippage, Variant, quotes,
+    Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive,
+    RewardConfig, RewardKind, RewardState, ShortBound, Slippage, Variant,
 };
 
 const NAME: &str = "long_short";
@@ -230,24 +235,6 @@ pub struct LongShort {
     rules: Rules,
 }
 
-/// Prices and rules of the game.
-#[derive(Debug)]
-struct Rules {
-    quotes: Box<[Quote]>,
-    first: u32,
-    initial_cash: f64,
-    commission: Commission,
-    slippage: AssetSlippage,
-    borrowing: Borrowing,
-    bound: Bound,
-    reward: Reward,
-    warm_up: f64,
-    fill: FillRule,
-    least_size: f64,
-    ruin_at: f64,
-    published: bool,
-}
-
 /// What changes during an episode of [`LongShort`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LongShortState {
@@ -260,138 +247,6 @@ pub struct LongShortState {
     mark: f64,
     reward: RewardState,
     draws: Draws,
-}
-
-impl Rules {
-    fn new(config: &LongShortConfig, market: &Market, segment: Segment) -> Result<Self, EnvError> {
-        EnvError::of_config(NAME, config.validate())?;
-        if market.prices.assets != 1 {
-            return Err(EnvError::Assets { environment: NAME, expected: 1, got: market.prices.assets });
-        }
-        let quotes = quotes(market, segment, 0, config.fill)?;
-        EnvError::of_config(NAME, config.slippage.problems_at(&quotes))?;
-        let (epsilon, commission, published) = (config.epsilon(), config.commission(), config.published());
-        let bound = Bound::new(config.short_bound(), epsilon, commission.proportional);
-        Ok(Self {
-            quotes,
-            first: segment.first,
-            initial_cash: config.initial_cash,
-            commission,
-            slippage: config.slippage.of(market, segment, 0),
-            borrowing: Borrowing::new(config.borrow_rate, market, segment),
-            bound: if published { Bound::published(epsilon, commission.proportional) } else { bound },
-            reward: config.reward().on(market, segment),
-            warm_up: if published { f64::from(config.window) + 1.0 } else { 0.0 },
-            fill: config.fill,
-            least_size: if published { f64::NEG_INFINITY } else { 0.0 },
-            ruin_at: if published { f64::NEG_INFINITY } else { config.ruin_frac * config.initial_cash },
-            published,
-        })
-    }
-
-    fn start(&self, (row, end): (u32, u32), draws: Draws) -> LongShortState {
-        let account = Account::new(self.initial_cash, 0.0);
-        let reward = self.reward.start(self.initial_cash, self.warm_up);
-        let mark = self.quotes[(row - self.first) as usize].close;
-        LongShortState { row, end, account, side: 0.0, mark, reward, draws }
-    }
-
-    /// Shares that turn the account to a side with all that it has, at this price.
-    #[inline(always)]
-    fn turn(&self, account: &Account, side: f64, price: f64) -> f64 {
-        let value = account.position * price;
-        let flat = account.cash + value - self.commission.fee(value.abs(), account.position);
-        side * self.commission.affordable(flat, price).floor().max(self.least_size) - account.position
-    }
-
-    /// Shares that bring the holdings nearest to a fraction of the net worth at this price, and that the cash pays for.
-    #[inline(always)]
-    fn toward(&self, account: &Account, weight: f64, price: f64) -> f64 {
-        let target = (weight.clamp(-1.0, 1.0) * account.net_worth(price) / price).trunc();
-        let most = self.commission.affordable(account.cash, price).floor().max(-account.position).max(0.0);
-        (target - account.position).min(most)
-    }
-
-    /// The side that an action asks for, and the shares to trade for it at this price within the bound.
-    #[inline(always)]
-    fn order(&self, state: &LongShortState, action: Action<'_>, close: f64, price: f64) -> (f64, f64) {
-        let account = &state.account;
-        let (side, asked, short_again) = match action {
-            Action::Discrete(choice @ 0..3) => {
-                let side = if choice == HOLD { state.side } else { 2.0 * f64::from(choice) - 1.0 };
-                let turn = self.turn(account, side, price);
-                (side, if side == state.side { 0.0 } else { turn }, choice == SHORT && side == state.side)
-            }
-            Action::Continuous(&[weight]) => (0.0, self.toward(account, f64::from(weight), price), false),
-            other => panic!("long_short takes 0, 1, 2 or one weight, got {other:?}"),
-        };
-        let shares = match self.bound.timing() {
-            ShortBound::AtFill => asked.max(self.bound.least(account, price).ceil().min((-account.position).max(0.0))),
-            ShortBound::AtDecision => {
-                let least = self.bound.least(account, close);
-                if short_again && least > 0.0 { least.floor().min(-account.position) } else { asked }
-            }
-        };
-        (side, shares)
-    }
-
-    /// Takes the cost of the shares that were borrowed during bar t+1: before an order at its close, after any other.
-    #[inline(always)]
-    fn charge<F: Fills>(&self, account: &mut Account, t: usize, fills: &mut F) {
-        if !self.borrowing.is_free() {
-            let (row, price) = (self.first + t as u32 + 1, self.quotes[t + 1].close);
-            let fee = self.borrowing.cost(t, account.position, price);
-            account.trade(Fill { row, asset: 0, shares: 0.0, price, fee }, fills);
-        }
-    }
-
-    #[inline(always)]
-    fn step<F: Fills>(&self, state: &mut LongShortState, action: Action<'_>, fills: &mut F) -> Step {
-        let t = (state.row - self.first) as usize;
-        let (Quote { fill: price, close: seen }, close) = (self.quotes[t], self.quotes[t + 1].close);
-        let price = self.fill.drawn(price, close, || state.draws.draw());
-        if self.fill == FillRule::NextClose {
-            self.charge(&mut state.account, t, fills);
-        }
-        let (mut side, mut shares) = self.order(state, action, seen, price);
-        let mut paid = price;
-        if !self.slippage.is_none() {
-            paid = self.slippage.price(t, price, shares);
-            (side, shares) = self.order(state, action, seen, paid);
-        }
-        let fee = self.commission.fee((shares * paid).abs(), shares);
-        state.account.trade(Fill { row: self.fill.row(state.row), asset: 0, shares, price: paid, fee }, fills);
-        state.row += 1;
-        if self.fill != FillRule::NextClose {
-            self.charge(&mut state.account, t, fills);
-        }
-        let unmoved = self.published && action == Action::Discrete(HOLD);
-        state.mark = if unmoved { state.mark } else { close };
-        state.side = if self.published { side } else { sign(state.account.position) };
-
-        let net_worth = state.account.net_worth(state.mark);
-        let reward = self.reward.next(&mut state.reward, net_worth);
-        let at_end = if self.published { Status::Terminated } else { Status::Truncated };
-        let end = if state.row == state.end { at_end } else { Status::Running };
-        Step { reward, status: if net_worth <= self.ruin_at { Status::Terminated } else { end } }
-    }
-
-    /// The books of an investor who takes one action at every bar.
-    fn play(&self, name: &'static str, summary: &'static str, choice: u32) -> Passive {
-        let last = self.first + self.quotes.len() as u32 - 1;
-        let mut state = self.start((self.first, last), Draws::default());
-        let (mut ledgers, mut fills) = (vec![state.account.ledger(state.mark)], Vec::new());
-        while state.row < last {
-            self.step(&mut state, Action::Discrete(choice), &mut fills);
-            ledgers.push(state.account.ledger(state.mark));
-        }
-        Passive { name, summary, ledgers, fills }
-    }
-}
-
-#[inline(always)]
-fn sign(x: f64) -> f64 {
-    f64::from(u8::from(x > 0.0)) - f64::from(u8::from(x < 0.0))
 }
 
 impl LongShort {
@@ -420,6 +275,14 @@ impl LongShort {
     }
 }
 
+/// Value of the holdings over net worth.
+#[inline(always)]
+fn shown_weight(account: &Account, price: f64) -> f32 {
+    let holdings = account.position * price;
+    let weight = holdings / (account.cash + holdings).max(f64::MIN_POSITIVE);
+    weight.max(-MAX_SHOWN_WEIGHT).min(MAX_SHOWN_WEIGHT) as f32
+}
+
 impl Environment for LongShort {
     type State = LongShortState;
 
@@ -446,10 +309,25 @@ impl Environment for LongShort {
     }
 
     #[inline(always)]
+    fn step_all(&self, states: &mut [LongShortState], actions: &ActionBatch, out: &mut StepColumns<'_>) {
+        let n = states.len();
+        let mut stepped = 0;
+        if let ActionBatch::Discrete(choices) = actions
+            && self.rules.is_plain()
+            && choices.iter().all(|&choice| choice <= HOLD)
+        {
+            let mut lanes = Lanes::new();
+            while stepped + LANES <= n {
+                lanes.step(&self.rules, states, choices, out, stepped);
+                stepped += LANES;
+            }
+        }
+        self.step_range(states, actions, out, stepped..n);
+    }
+
+    #[inline(always)]
     fn observe(&self, state: &LongShortState, account: &mut [f32]) -> u32 {
-        let holdings = state.account.position * state.mark;
-        let weight = holdings / (state.account.cash + holdings).max(f64::MIN_POSITIVE);
-        account[0] = weight.max(-MAX_SHOWN_WEIGHT).min(MAX_SHOWN_WEIGHT) as f32;
+        account[0] = shown_weight(&state.account, state.mark);
         state.row
     }
 
@@ -458,9 +336,9 @@ impl Environment for LongShort {
     }
 
     fn check(&self, state: &LongShortState) -> Result<(), StateError> {
-        let amounts = [state.account.cash, state.account.position, state.account.fees, state.side];
-        let possible = amounts.iter().all(|x| x.is_finite()) && state.mark > 0.0 && state.reward.is_possible();
-        if possible && state.mark.is_finite() && self.episodes.contains(state.row, state.end) {
+        let amounts = [state.account.cash, state.account.position, state.account.fees];
+        let possible = amounts.iter().all(|x| x.is_finite()) && state.reward.is_possible();
+        if possible && self.episodes.contains(state.row, state.end) && self.rules.holds(state) {
             return Ok(());
         }
         Err(StateError::Value(format!("{state:?} in {} rows from {}", self.rules.quotes.len(), self.rules.first)))
