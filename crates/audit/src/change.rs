@@ -113,6 +113,13 @@ impl Change {
         (prices.open, prices.high) = (column(Field::Open), column(Field::High));
         (prices.low, prices.close) = (column(Field::Low), column(Field::Close));
         prices.volume = column(Field::Volume);
+        if let Some(vwap) = &mut prices.vwap {
+            vwap.truncate(left * assets);
+            for (i, vwap) in vwap.iter_mut().enumerate().skip(self.first * assets) {
+                let same = prices.open[i] == market.prices.open[i] && prices.close[i] == market.prices.close[i];
+                *vwap = if same { *vwap } else { 0.5 * (prices.open[i] + prices.close[i]) };
+            }
+        }
         let segments = market.segments.iter().map(|s| Segment { end: s.end.min(left as u32), ..*s }).collect();
         let times = market.times[..left].to_vec();
         Market::new(self.of_frame(&market.frame, left), prices, times, segments).ok()

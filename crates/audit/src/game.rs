@@ -18,6 +18,8 @@ impl FillTiming {
     pub const NEXT_OPEN: Self = Self { lag: 1, price: &[Field::Open] };
     /// At the close of the next bar.
     pub const NEXT_CLOSE: Self = Self { lag: 1, price: &[Field::Close] };
+    /// Between the open and the close of the next bar.
+    pub const INSIDE_NEXT: Self = Self { lag: 1, price: &[Field::Open, Field::Close] };
     /// Anywhere in the next bar, with all of that bar known: limit orders.
     pub const NEXT_BAR: Self = Self { lag: 1, price: &[Field::Open, Field::High, Field::Low, Field::Close] };
     /// At the close that the order was decided with.

@@ -103,6 +103,7 @@ fn prices(assets: &[Bars]) -> PriceTable {
         low: by_row(Bars::low),
         close: by_row(Bars::close),
         volume: by_row(Bars::volume),
+        vwap: None,
     }
 }
 

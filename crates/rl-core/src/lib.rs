@@ -27,6 +27,7 @@ pub use batch::{Batch, BatchEnv, Outcomes, StepBatch};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use environment::{
     Action, ActionBatch, ActionSpec, EnvSpec, Environment, Fill, Fills, Ledger, NoFills, StateError, Status, Step,
+    StepColumns,
 };
 pub use market::{Market, MarketError, PriceTable, Segment};
 pub use observation::{Frame, ObservationSpec, Observations, Snapshot};

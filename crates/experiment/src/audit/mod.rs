@@ -155,6 +155,8 @@ fn timing(rule: FillRule) -> FillTiming {
     match rule {
         FillRule::NextOpen => FillTiming::NEXT_OPEN,
         FillRule::NextClose => FillTiming::NEXT_CLOSE,
+        FillRule::InsideNext => FillTiming::INSIDE_NEXT,
+        FillRule::Vwap => FillTiming::NEXT_BAR,
         FillRule::DecisionClose => FillTiming::DECISION_CLOSE,
     }
 }
