@@ -51,7 +51,7 @@ fn plan_of(changes: &[&str]) -> Plan {
     Plan::parse(Path::new("audited.toml"), CONFIG, &changes).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// Audits a plan on hourly bars with a series by the day.
+/// Audits a plan on hourly bars, with as many traded ones as it names and a series by the day.
 fn audited(plan: &Plan, stages: &dyn Stages) -> Audit {
     let series = LoadedSeries {
         name: "index".into(),
@@ -62,7 +62,8 @@ fn audited(plan: &Plan, stages: &dyn Stages) -> Audit {
     };
     let stop = AtomicBool::new(false);
     let hooks = Hooks { clock: &|| 0.0, progress: &|_| {}, stop: &stop };
-    audit(plan, stages, (&bars("market", "1h", 1), &[], &[series]), &hooks).unwrap_or_else(|e| panic!("{e}"))
+    let assets: Vec<Dataset> = plan.data.assets.iter().zip(3..).map(|(name, seed)| bars(name, "1h", seed)).collect();
+    audit(plan, stages, (&bars("market", "1h", 1), &assets, &[series]), &hooks).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// The leak of this name, and that there are only leaks of these names.
@@ -213,6 +214,37 @@ fn a_backward_filled_series_is_caught() {
     // The last day of the training span is scaled with a value of the test span.
     let leak = only(&audit, &[index, "scaler of column `macro(series=index)`"]);
     assert_eq!(leak.ahead, Some(24), "the value of the next day: {leak:?}");
+}
+
+/// A plan that plays an environment of the registry.
+fn plan_with(environment: &str, variant: &str) -> Plan {
+    let plan = |assets: &str| plan_of(&[&format!("environment={{ name = \"{environment}\", {variant} }}"), assets]);
+    let one = plan("data.assets=[]");
+    if one.environment.assets() == 1 { one } else { plan("data.assets=[\"first\", \"second\"]") }
+}
+
+#[test]
+fn every_environment_is_clean_under_every_fill_rule_that_it_takes() {
+    for entry in pavlov_envs::ENVIRONMENTS {
+        for fill in ["next_open", "next_close", "inside_next", "decision_close"] {
+            let plan = plan_with(entry.name, &format!("fill = \"{fill}\""));
+            let audit = audited(&plan, &plan);
+            assert!(audit.is_clean(), "{} with {fill}: {}", entry.name, audit.table());
+            assert!(!audit.table().contains("no order was filled"), "{}: {}", entry.name, audit.table());
+        }
+    }
+}
+
+#[test]
+fn the_published_windows_of_systems_a_and_b_are_caught_in_their_environments() {
+    let published = "variant = \"as_published\"";
+    for (environment, ahead) in [("stock_order", Some(5)), ("leverage_inverse", Some(9)), ("bitcoin", None)] {
+        let plan = plan_with(environment, published);
+        let audit = audited(&plan, &plan);
+        let window = audit.findings.leaks.iter().find(|leak| leak.first.what == "last row of the observation");
+        assert_eq!(window.and_then(|leak| leak.ahead), ahead, "{environment}: {}", audit.table());
+        assert_eq!(audit.is_clean(), ahead.is_none(), "{environment}: {}", audit.table());
+    }
 }
 
 /// A plan with one more feature.
