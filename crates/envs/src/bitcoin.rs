@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Account, BatchFactory, Commission, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive, Quote,
-    RewardKind, Variant, quotes,
+    RewardKind, Sides, Variant, quotes,
 };
 
 const NAME: &str = "bitcoin";
@@ -153,6 +153,10 @@ impl EnvironmentConfig for BitcoinConfig {
 
     fn units(&self) -> (&'static str, &'static str) {
         ("USD", "BTC")
+    }
+
+    fn sides(&self) -> Option<Sides> {
+        Some(Sides { long: BUY, short: SELL })
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {

@@ -49,6 +49,6 @@ pub use episodes::{EpisodeMode, Episodes};
 pub use error::EnvError;
 pub use fills::FillRule;
 pub use quotes::{Quote, quotes};
-pub use registry::{BatchFactory, ENVIRONMENTS, EnvironmentConfig, EnvironmentEntry, Passive, environment};
+pub use registry::{BatchFactory, ENVIRONMENTS, EnvironmentConfig, EnvironmentEntry, Passive, Sides, environment};
 pub use reward::RewardKind;
 pub use variant::Variant;
