@@ -34,6 +34,7 @@
 
 mod account;
 pub mod bitcoin;
+mod chunks;
 mod costs;
 mod episodes;
 mod error;
@@ -47,6 +48,7 @@ mod slippage;
 mod variant;
 
 pub use account::Account;
+pub use chunks::Chunks;
 pub use costs::{Borrowing, Commission};
 pub use episodes::{EpisodeMode, Episodes};
 pub use error::EnvError;
