@@ -35,6 +35,7 @@
 
 mod account;
 pub mod bitcoin;
+mod chunks;
 mod costs;
 mod episodes;
 mod error;
@@ -52,6 +53,7 @@ pub mod stock_order;
 mod variant;
 
 pub use account::Account;
+pub use chunks::Chunks;
 pub use costs::{Borrowing, Commission};
 pub use episodes::{EpisodeMode, Episodes};
 pub use error::EnvError;

@@ -280,7 +280,7 @@ impl LongShort {
 fn shown_weight(account: &Account, price: f64) -> f32 {
     let holdings = account.position * price;
     let weight = holdings / (account.cash + holdings).max(f64::MIN_POSITIVE);
-    weight.max(-MAX_SHOWN_WEIGHT).min(MAX_SHOWN_WEIGHT) as f32
+    weight.clamp(-MAX_SHOWN_WEIGHT, MAX_SHOWN_WEIGHT) as f32
 }
 
 impl Environment for LongShort {
