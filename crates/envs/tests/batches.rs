@@ -13,10 +13,11 @@ use pavlov_testkit::synthetic;
 /// Some blocks of copies that are stepped side by side, and a rest.
 const COPIES: u64 = 150;
 const STEPS: usize = 400;
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("long_short", "reward = \"sharpe\"\nsample_len = 30"),
     ("long_short", "commission = { proportional = 0.001, minimum = 1.0 }\nsample_len = 30"),
     ("long_short", "variant = \"as_published\"\nsample_len = 30"),
+    ("long_short", "fill = \"inside_next\"\nsample_len = 30"),
     ("long_short", "epsilon = 0.9\ncommission = 0.2\nsample_len = 30"),
 ];
 
