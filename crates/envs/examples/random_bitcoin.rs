@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let change = open.iter().zip(&close).map(|(o, c)| (100.0 * (c / o - 1.0)) as f32).collect();
     let times = (0..1_000).map(|t| t * 3_600_000_000_000).collect();
     let all = Segment { start: 0, first: 0, end: 1_000 };
-    let prices = PriceTable { assets: 1, open, high, low, volume: vec![1.0; 1_000], close };
+    let prices = PriceTable { assets: 1, open, high, low, volume: vec![1.0; 1_000], close, vwap: None };
     let market = Market::new(Frame::new(1, change), prices, times, vec![all])?;
 
     let config = environment("bitcoin").expect("a registered name").parse_text("sample_len = 200")?;

@@ -18,7 +18,8 @@ impl Account {
         Self { cash, position, fees: 0.0 }
     }
 
-    /// Books a fill and reports it; a fill of 0 shares and no fee changes and reports nothing.
+    /// Books a fill and reports it; a fill of 0 shares and no fee changes and reports nothing. A fee without shares is a
+    /// charge on what is held, like the cost of borrowed shares.
     ///
     /// `cash - (shares * price + fee)`, in this order of terms: floating-point sums depend on it.
     #[inline(always)]
@@ -26,7 +27,7 @@ impl Account {
         self.cash -= fill.shares * fill.price + fill.fee;
         self.position += fill.shares;
         self.fees += fill.fee;
-        if fill.shares != 0.0 {
+        if fill.shares != 0.0 || fill.fee != 0.0 {
             fills.fill(fill);
         }
     }

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | Observation | row t of the frame (for the original: 100 x relative change of open, high, low, close, volume); cash / 10,000 and coins |
 //! | Action | 0 hold, 1 buy with half of the cash, 2 sell half of the coins; a purchase for 1 dollar or less and a sale of 0.0001 coins or less are ignored |
-//! | Fill rule | `next_open`; `next_close` and `decision_close` by name |
-//! | Reward | change of the profit over holding the initial account, or of the net worth (`absolute`), in dollars, valued at the new row's close |
+//! | Fill rule | `next_open`; all others by name; slippage on demand |
+//! | Reward | change of the profit over holding the initial account, or of the net worth (`absolute`), in dollars, valued at the new row's close; other rewards by name |
 //! | Ends | terminated below 10 % of the initial net worth; truncated after 500 steps (sampled) or at the segment's last row (whole) |
 //! | Source | "Bitcoin trading robot with PPO and LSTM", FMZ 2019: the class `BitcoinTradingEnv`, section 5 for the relative profit |
 
@@ -18,8 +18,8 @@ use pavlov_rl_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Account, BatchFactory, Commission, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive, Quote,
-    RewardKind, Sides, Variant, quotes,
+    Account, AssetSlippage, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes,
+    FillRule, Passive, Quote, Reward, RewardConfig, RewardState, Sides, Slippage, Variant, quotes,
 };
 
 const NAME: &str = "bitcoin";
@@ -37,10 +37,13 @@ pub struct BitcoinConfig {
     pub initial_cash: f64,
     /// Coins at the start of an episode; 1.
     pub initial_coins: f64,
-    /// Commission as a fraction of the traded value; 0.00075.
+    /// Commission as a fraction of the traded value; 0.00075. A purchase pays it on the half of the cash that it spends.
     pub commission: Commission,
-    /// What the net worth is measured against; `relative_to_initial_account`, as in section 5 of the article.
-    pub reward: RewardKind,
+    /// How far an order moves its price; `none`.
+    #[serde(skip_serializing_if = "Slippage::is_none")]
+    pub slippage: Slippage,
+    /// What a step is rewarded for; `relative_to_initial_account`, as in section 5 of the article.
+    pub reward: RewardConfig,
     /// When orders are filled; `next_open`, the first price after the decision (`decision_close` as published).
     pub fill: Option<FillRule>,
     /// Steps of a sampled episode; 500.
@@ -60,8 +63,9 @@ impl Default for BitcoinConfig {
         Self {
             initial_cash: 10_000.0,
             initial_coins: 1.0,
-            commission: Commission(0.00075),
-            reward: RewardKind::RelativeToInitialAccount,
+            commission: Commission::proportional(0.00075),
+            slippage: Slippage::None,
+            reward: RewardConfig::default(),
             fill: None,
             sample_len: 500,
             ruin_frac: 0.1,
@@ -118,6 +122,8 @@ impl EnvironmentConfig for BitcoinConfig {
             problems.push("initial_cash and initial_coins must not both be 0: there is nothing to trade with".into());
         }
         self.commission.validate(&mut problems);
+        self.slippage.validate(&mut problems);
+        self.reward.validate(&mut problems);
         if !(0.0..1.0).contains(&self.ruin_frac) {
             problems.push(format!("ruin_frac must lie in 0..1, got {}", self.ruin_frac));
         }
@@ -162,9 +168,12 @@ impl EnvironmentConfig for BitcoinConfig {
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {
         let quotes = quotes(market, segment, 0, self.fill())?;
         let initial = Account::new(self.initial_cash, self.initial_coins);
-        let price = quotes[0].fill;
-        let shares = self.commission.net(initial.cash) / price;
-        let fee = self.commission.fee(initial.cash);
+        let slippage = self.slippage.of(market, segment, 0);
+        // 0.5 gives the mean of what `inside_next` draws.
+        let price = self.fill().drawn(quotes[0].fill, quotes[1.min(quotes.len() - 1)].close, || 0.5);
+        let price = slippage.price(0, price, self.commission.shares_of_budget(initial.cash, price));
+        let shares = self.commission.shares_of_budget(initial.cash, price);
+        let fee = self.commission.fee(initial.cash, shares);
         let all_in = Fill { row: self.fill().row(segment.first), asset: 0, shares, price, fee };
         let mut fills = Vec::new();
         let mut after = initial;
@@ -208,7 +217,9 @@ pub struct Bitcoin {
     episodes: Episodes,
     initial: Account,
     reference: Account,
+    reward: Reward,
     commission: Commission,
+    slippage: AssetSlippage,
     fill: FillRule,
     ruin_frac: f64,
     min_order_cash: f64,
@@ -222,8 +233,9 @@ pub struct BitcoinState {
     row: u32,
     end: u32,
     account: Account,
-    profit: f64,
+    reward: RewardState,
     ruin_below: f64,
+    draws: Draws,
 }
 
 impl Bitcoin {
@@ -237,24 +249,25 @@ impl Bitcoin {
         segment: Segment,
         mode: EpisodeMode,
     ) -> Result<Self, EnvError> {
-        let problems = config.validate();
-        if !problems.is_empty() {
-            return Err(EnvError::Config { environment: NAME, problems });
-        }
+        EnvError::of_config(NAME, config.validate())?;
         if market.prices.assets != 1 {
             return Err(EnvError::Assets { environment: NAME, expected: 1, got: market.prices.assets });
         }
         let episodes = Episodes::new(&market, segment, mode, config.sample_len)?;
         let initial = Account::new(config.initial_cash, config.initial_coins);
         let observation = ObservationSpec { window: 1, features: market.frame.cols(), account: 2 };
+        let quotes = quotes(&market, segment, 0, config.fill())?;
+        EnvError::of_config(NAME, config.slippage.problems_at(&quotes))?;
         Ok(Self {
-            quotes: quotes(&market, segment, 0, config.fill())?,
+            quotes,
+            reward: config.reward.on(&market, segment),
+            slippage: config.slippage.of(&market, segment, 0),
             market,
             spec: EnvSpec { observation, action: ActionSpec::Discrete { names: ACTIONS } },
             first: segment.first,
             episodes,
             initial,
-            reference: config.reward.reference(initial),
+            reference: config.reward.kind.reference(initial),
             commission: config.commission,
             fill: config.fill(),
             ruin_frac: config.ruin_frac,
@@ -281,8 +294,14 @@ impl Bitcoin {
     fn order(&self, account: &Account, choice: u32, t: u32, price: f64) -> Fill {
         let spend = if choice == BUY { half_above(account.cash, self.min_order_cash) } else { 0.0 };
         let sold = if choice == SELL { half_above(account.position, self.min_order_coins) } else { 0.0 };
-        let shares = self.commission.net(spend) / price - sold;
-        let fee = self.commission.fee(spend + sold * price);
+        let shares = |price| self.commission.shares_of_budget(spend, price) - sold;
+        let price = if self.slippage.is_none() {
+            price
+        } else {
+            self.slippage.price((t - self.first) as usize, price, shares(price))
+        };
+        let shares = shares(price);
+        let fee = self.commission.fee(spend + sold * price, shares);
         Fill { row: self.fill.row(t), asset: 0, shares, price, fee }
     }
 }
@@ -312,23 +331,23 @@ impl Environment for Bitcoin {
     fn reset(&self, state: &mut BitcoinState, rng: &mut Rng) {
         let (row, end) = self.episodes.draw(rng);
         let net_worth = self.initial.net_worth(self.close(row));
-        let profit = self.profit(net_worth, self.close(row));
-        *state = BitcoinState { row, end, account: self.initial, profit, ruin_below: self.ruin_frac * net_worth };
+        let reward = self.reward.start(self.profit(net_worth, self.close(row)), 0.0);
+        let (ruin_below, draws) = (self.ruin_frac * net_worth, self.fill.draws(rng));
+        *state = BitcoinState { row, end, account: self.initial, reward, ruin_below, draws };
     }
 
     #[inline(always)]
     fn step<F: Fills>(&self, state: &mut BitcoinState, action: Action<'_>, fills: &mut F) -> Step {
         let Action::Discrete(choice @ 0..3) = action else { panic!("bitcoin takes 0, 1 or 2, got {action:?}") };
         let t = (state.row - self.first) as usize;
-        let (price, close) = (self.quotes[t].fill, self.quotes[t + 1].close);
+        let close = self.quotes[t + 1].close;
+        let price = self.fill.drawn(self.quotes[t].fill, close, || state.draws.draw());
         let order = self.order(&state.account, choice, state.row, price);
         state.account.trade(order, fills);
         state.row += 1;
 
         let net_worth = state.account.net_worth(close);
-        let profit = self.profit(net_worth, close);
-        let reward = profit - state.profit;
-        state.profit = profit;
+        let reward = self.reward.next(&mut state.reward, self.profit(net_worth, close));
         let end = if state.row == state.end { self.status_at_end } else { Status::Running };
         Step { reward, status: if net_worth < state.ruin_below { Status::Terminated } else { end } }
     }
@@ -345,7 +364,7 @@ impl Environment for Bitcoin {
 
     fn check(&self, state: &BitcoinState) -> Result<(), StateError> {
         let amounts = [state.account.cash, state.account.position, state.account.fees, state.ruin_below];
-        let possible = amounts.iter().all(|x| x.is_finite() && *x >= 0.0) && state.profit.is_finite();
+        let possible = amounts.iter().all(|x| x.is_finite() && *x >= 0.0) && state.reward.is_possible();
         if possible && self.episodes.contains(state.row, state.end) {
             return Ok(());
         }

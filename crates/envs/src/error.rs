@@ -33,6 +33,14 @@ pub enum EnvError {
         /// Steps of an episode.
         steps: u32,
     },
+    /// The first decision has fewer rows behind it than an observation shows.
+    #[error("an observation shows {window} rows where the first decision of segment {segment:?} has fewer behind it")]
+    Window {
+        /// Rows of an observation.
+        window: usize,
+        /// The segment.
+        segment: Segment,
+    },
     /// The price table has another number of assets.
     #[error(
         "environment `{environment}` trades {expected} assets, the price table has {got}; list what is traded in data.assets"
@@ -45,6 +53,11 @@ pub enum EnvError {
         /// Assets of the table.
         got: usize,
     },
+    /// Orders are to fill at the VWAP of a bar, which the price table does not have.
+    #[error(
+        "fill = vwap needs the VWAP of every bar, which the data do not have; choose another fill rule, for example next_open"
+    )]
+    NoVwap,
     /// A price that orders fill at or holdings are valued at is not a positive number.
     #[error("the {what} at row {row} is {value}, not a positive number; clean the bars first")]
     Price {
@@ -55,4 +68,14 @@ pub enum EnvError {
         /// The price.
         value: f64,
     },
+}
+
+impl EnvError {
+    /// Refuses a configuration with problems.
+    ///
+    /// # Errors
+    /// [`EnvError::Config`] if there are any.
+    pub fn of_config(environment: &'static str, problems: Vec<String>) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self::Config { environment, problems }) }
+    }
 }

@@ -20,6 +20,7 @@
 //!     low: close.clone(),
 //!     volume: vec![1.0; 50],
 //!     close,
+//!     vwap: None,
 //! };
 //! let all = Segment { start: 0, first: 0, end: 50 };
 //! let market = Market::new(Frame::new(1, vec![0.0; 50]), prices, (0..50).collect(), vec![all])?;
@@ -34,21 +35,33 @@
 
 mod account;
 pub mod bitcoin;
+mod chunks;
 mod costs;
 mod episodes;
 mod error;
 mod fills;
+pub mod leverage_inverse;
+pub mod long_short;
+mod orders;
 mod quotes;
+mod rebalance;
 mod registry;
 mod reward;
+mod short_bound;
+mod slippage;
+pub mod stock_order;
 mod variant;
 
 pub use account::Account;
-pub use costs::Commission;
+pub use chunks::Chunks;
+pub use costs::{Borrowing, Commission};
 pub use episodes::{EpisodeMode, Episodes};
 pub use error::EnvError;
-pub use fills::FillRule;
+pub use fills::{Draws, FillRule};
+pub use orders::{Order, OrderActions};
 pub use quotes::{Quote, quotes};
 pub use registry::{BatchFactory, ENVIRONMENTS, EnvironmentConfig, EnvironmentEntry, Passive, Sides, environment};
-pub use reward::RewardKind;
+pub use reward::{Reward, RewardConfig, RewardKind, RewardState};
+pub use short_bound::{Bound, ShortBound};
+pub use slippage::{AssetSlippage, Slippage};
 pub use variant::Variant;

@@ -5,7 +5,8 @@ use crate::{EnvError, FillRule};
 /// The two prices that a step needs of a row, side by side in memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quote {
-    /// Fill price of an order decided at this row; in the last row, where none is, the close.
+    /// Fill price of an order decided at this row, before its draw ([`FillRule::drawn`]); in the last row, where none is,
+    /// the close.
     pub fill: f64,
     /// Close of this row, which values what is held.
     pub close: f64,
@@ -14,9 +15,12 @@ pub struct Quote {
 /// Quotes of one asset at the rows `first..end` of a segment.
 ///
 /// # Errors
-/// [`EnvError::Price`] if one is not a positive number.
+/// [`EnvError::Price`] if one is not a positive number, [`EnvError::NoVwap`] if the rule asks for what the data lack.
 pub fn quotes(market: &Market, segment: Segment, asset: usize, rule: FillRule) -> Result<Box<[Quote]>, EnvError> {
     let prices = &market.prices;
+    if rule == FillRule::Vwap && prices.vwap.is_none() {
+        return Err(EnvError::NoVwap);
+    }
     let quote = |row: u32| {
         let close = prices.close[row as usize * prices.assets + asset];
         let fill = if row + 1 < segment.end { rule.price(prices, row as usize, asset) } else { close };

@@ -6,14 +6,34 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
-use crate::{EnvError, EpisodeMode, FillRule, bitcoin::BitcoinConfig};
+use crate::{
+    EnvError, EpisodeMode, FillRule, bitcoin::BitcoinConfig, leverage_inverse::LeverageInverseConfig,
+    long_short::LongShortConfig, stock_order::StockOrderConfig,
+};
 
 /// Every environment, in the order of the documentation.
-pub const ENVIRONMENTS: &[EnvironmentEntry] = &[EnvironmentEntry {
-    name: "bitcoin",
-    summary: "hourly Bitcoin: hold, buy with half of the cash or sell half of the coins",
-    parse: parse::<BitcoinConfig>,
-}];
+pub const ENVIRONMENTS: &[EnvironmentEntry] = &[
+    EnvironmentEntry {
+        name: "bitcoin",
+        summary: "hourly Bitcoin: hold, buy with half of the cash or sell half of the coins",
+        parse: parse::<BitcoinConfig>,
+    },
+    EnvironmentEntry {
+        name: "long_short",
+        summary: "one asset, all in: short or long in whole shares, every short kept repayable",
+        parse: parse::<LongShortConfig>,
+    },
+    EnvironmentEntry {
+        name: "leverage_inverse",
+        summary: "a leveraged and an inverse fund: the share of the money in the first, the rest in the second",
+        parse: parse::<LeverageInverseConfig>,
+    },
+    EnvironmentEntry {
+        name: "stock_order",
+        summary: "orders on one stock: buy, sell or hold, by choice or by type and amount",
+        parse: parse::<StockOrderConfig>,
+    },
+];
 
 /// A line of [`ENVIRONMENTS`].
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use pavlov_envs::{ENVIRONMENTS, EnvError, EnvironmentConfig, EpisodeMode};
-use pavlov_rl_core::{Market, Segment};
+use pavlov_envs::{ENVIRONMENTS, EnvError, EnvironmentConfig, EpisodeMode, environment};
+use pavlov_rl_core::{ActionBatch, BatchEnv, Market, RngTree, Segment, StickyActions};
 use pavlov_testkit::{CountingAllocator, check_env, synthetic};
 
 #[global_allocator]
@@ -12,6 +12,23 @@ static COUNTING: CountingAllocator = CountingAllocator;
 const VARIANTS: [&str; 2] = ["default", "as_published"];
 const ROWS: usize = 700;
 const FEATURES: usize = 5;
+
+/// Settings that take other ways through an environment than its defaults.
+const SETTINGS: [(&str, &str); 10] = [
+    ("bitcoin", "reward = \"log_return\"\nslippage = { fixed_frac = 0.001 }"),
+    ("long_short", "action = \"target_weight\"\nreward = \"differential_sharpe\""),
+    ("long_short", "reward = \"sharpe\"\nfill = \"next_open\"\nborrow_rate = 0.1"),
+    ("long_short", "reward = \"log_return\"\nshort_bound = \"at_decision\"\nslippage = { half_spread = 0.01 }"),
+    ("long_short", "slippage = { square_root = { coefficient = 1.0, volatility = 0.01 } }\nborrow_rate = 0.1"),
+    ("bitcoin", "fill = \"inside_next\""),
+    ("long_short", "fill = \"inside_next\"\nreward = \"absolute\""),
+    ("leverage_inverse", "fill = \"inside_next\"\nreward = \"sharpe\""),
+    ("leverage_inverse", "commission = { proportional = 0.001, minimum = 1.0 }\nslippage = { half_spread = 0.01 }"),
+    (
+        "stock_order",
+        "actions = \"type_and_amount\"\nreward = \"differential_sharpe\"\nslippage = { fixed_frac = 0.001 }",
+    ),
+];
 
 /// All rows, with a full window at the first decision.
 fn segment(config: &dyn EnvironmentConfig, market: &Market) -> Segment {
@@ -30,6 +47,45 @@ fn every_environment_keeps_the_contract_in_both_variants_and_modes() {
             }
         }
     }
+}
+
+#[test]
+fn every_setting_keeps_the_contract() {
+    for (name, keys) in SETTINGS {
+        let entry = environment(name).expect("registered");
+        let config = entry.parse_text(keys).expect(keys);
+        let market = Arc::new(synthetic::random_walk(ROWS, config.assets(), FEATURES, 11));
+        let copies = config.build(market.clone(), segment(&*config, &market), EpisodeMode::Sampled).expect(keys);
+        check_env(&|numbers, rng| copies.batch(numbers, rng));
+        let resolved = config.to_toml();
+        assert_eq!(entry.parse_text(&resolved.to_string()).expect(keys).to_toml(), resolved, "{name}: {keys}");
+    }
+}
+
+#[test]
+fn sticky_actions_keep_the_contract_and_repeat_as_often_as_asked() {
+    for (name, keys) in [("bitcoin", ""), ("long_short", "action = \"target_weight\"")] {
+        let config = environment(name).expect("registered").parse_text(keys).expect(keys);
+        let market = Arc::new(synthetic::random_walk(ROWS, config.assets(), FEATURES, 11));
+        let copies = config.build(market.clone(), segment(&*config, &market), EpisodeMode::Sampled).expect(keys);
+        check_env(&|numbers, rng| {
+            let first = numbers.start;
+            Box::new(StickyActions::new(copies.batch(numbers, rng), 0.25, first, rng))
+        });
+    }
+    let config = environment("long_short").expect("registered").parse_text("window = 1").expect("a configuration");
+    let market = Arc::new(synthetic::random_walk(ROWS, 1, FEATURES, 11));
+    let copies = config.build(market.clone(), segment(&*config, &market), EpisodeMode::Sampled).expect("a game");
+    let tree = RngTree::new(2);
+    let mut sticky = StickyActions::new(copies.batch(0..400, &tree), 0.25, 0, &tree);
+    sticky.record_fills(true);
+    let mut held = 0;
+    for side in [0, 1] {
+        sticky.record_fills(true);
+        sticky.step(&ActionBatch::Discrete(vec![side; 400]));
+        held = sticky.fills().iter().filter(|fills| fills.is_empty()).count();
+    }
+    assert!((70..130).contains(&held), "{held} of 400 copies repeated their first action");
 }
 
 #[test]

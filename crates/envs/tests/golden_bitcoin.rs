@@ -93,7 +93,7 @@ fn market(input: &Value) -> Market {
     let rows = columns[0].len();
     let features = (0..rows).flat_map(|t| columns.each_ref().map(|column| change(column, t))).collect();
     let [open, high, low, close, volume] = columns.map(|column| column.into_iter().map(f64::from).collect());
-    let prices = PriceTable { assets: 1, open, high, low, close, volume };
+    let prices = PriceTable { assets: 1, open, high, low, close, volume, vwap: None };
     let all = Segment { start: 0, first: 0, end: rows as u32 };
     Market::new(Frame::new(COLUMNS.len(), features), prices, (0..rows as i64).collect(), vec![all]).expect("a market")
 }

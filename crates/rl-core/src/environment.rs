@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{Frame, ObservationSpec, Rng};
@@ -106,7 +108,7 @@ pub struct Step {
     pub status: Status,
 }
 
-/// One trade that took place.
+/// One trade that took place, or a charge on what is held: a fee without shares.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fill {
     /// Row whose bar the fill happened in (or at whose close, under `decision_close`).
@@ -117,7 +119,7 @@ pub struct Fill {
     pub shares: f64,
     /// Price of one share.
     pub price: f64,
-    /// Commission in money.
+    /// Commission or charge in money.
     pub fee: f64,
 }
 
@@ -149,7 +151,7 @@ pub struct Ledger {
     pub cash: f64,
     /// Value of all holdings at the last close.
     pub holdings_value: f64,
-    /// Commission paid since the episode began.
+    /// Commission and charges paid since the episode began.
     pub fees: f64,
 }
 
@@ -158,6 +160,19 @@ impl Ledger {
     pub fn net_worth(&self) -> f64 {
         self.cash + self.holdings_value
     }
+}
+
+/// Where a step of `N` copies goes.
+#[derive(Debug)]
+pub struct StepColumns<'a> {
+    /// Rewards `[N]`.
+    pub rewards: &'a mut [f64],
+    /// Statuses `[N]`.
+    pub statuses: &'a mut [Status],
+    /// Last visible rows `[N]`.
+    pub last_row: &'a mut [u32],
+    /// Account numbers `[N, A]`.
+    pub account: &'a mut [f32],
 }
 
 /// Why saved states cannot be taken up.
@@ -195,6 +210,29 @@ pub trait Environment: Send + Sync {
     fn reset(&self, state: &mut Self::State, rng: &mut Rng);
     /// Takes one action; reports its fills.
     fn step<F: Fills>(&self, state: &mut Self::State, action: Action<'_>, fills: &mut F) -> Step;
+    /// Takes one action in every copy and writes what each shows; the same numbers as [`step`](Self::step) and
+    /// [`observe`](Self::observe) copy by copy, which is what it does unless an environment knows a faster way.
+    #[inline(always)]
+    fn step_all(&self, states: &mut [Self::State], actions: &ActionBatch, out: &mut StepColumns<'_>) {
+        self.step_range(states, actions, out, 0..states.len());
+    }
+    /// Some of the copies of [`step_all`](Self::step_all), one after the other.
+    #[inline(always)]
+    fn step_range(
+        &self,
+        states: &mut [Self::State],
+        actions: &ActionBatch,
+        out: &mut StepColumns<'_>,
+        copies: Range<usize>,
+    ) {
+        let a = self.spec().observation.account;
+        for i in copies {
+            let step = self.step(&mut states[i], actions.at(i), &mut NoFills);
+            out.rewards[i] = step.reward;
+            out.statuses[i] = step.status;
+            out.last_row[i] = self.observe(&states[i], &mut out.account[i * a..(i + 1) * a]);
+        }
+    }
     /// Writes the account row `[A]` and returns the last visible row.
     fn observe(&self, state: &Self::State, account: &mut [f32]) -> u32;
     /// The books.

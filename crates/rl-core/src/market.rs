@@ -1,6 +1,6 @@
 use crate::Frame;
 
-/// Prices and volumes of `N` assets by row: open, high, low, close, volume, each `[T, N]` row-major.
+/// Prices and volumes of `N` assets by row: open, high, low, close, volume and perhaps VWAP, each `[T, N]` row-major.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PriceTable {
     /// Number of assets `N`.
@@ -15,6 +15,8 @@ pub struct PriceTable {
     pub close: Vec<f64>,
     /// Traded volumes `[T, N]`.
     pub volume: Vec<f64>,
+    /// Mean prices of what was traded in each bar, weighted by volume, `[T, N]`; `None` if the data do not tell.
+    pub vwap: Option<Vec<f64>>,
 }
 
 /// Rows that belong together: one symbol and one fold.
@@ -81,6 +83,7 @@ impl Market {
             ("low", prices.low.len()),
             ("close", prices.close.len()),
             ("volume", prices.volume.len()),
+            ("vwap", prices.vwap.as_ref().map_or(expected, Vec::len)),
         ];
         for (column, got) in columns {
             if got != expected {
@@ -97,5 +100,25 @@ impl Market {
             }
         }
         Ok(Self { frame, prices, times, segments })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_another_length_is_named_and_a_vwap_may_be_missing() {
+        let market = |vwap| {
+            let column = vec![1.0; 4];
+            let [open, high, low, close, volume] = [(); 5].map(|()| column.clone());
+            let prices = PriceTable { assets: 2, open, high, low, close, volume, vwap };
+            Market::new(Frame::new(1, vec![0.0; 2]), prices, vec![0, 1], Vec::new())
+        };
+        assert!(market(None).is_ok() && market(Some(vec![1.0; 4])).is_ok());
+        assert_eq!(
+            market(Some(vec![1.0; 2])).unwrap_err(),
+            MarketError::Length { column: "vwap", got: 2, expected: 4 }
+        );
     }
 }

@@ -92,6 +92,17 @@ impl<'a> Observations<'a> {
         &self.account[i * self.spec.account..(i + 1) * self.spec.account]
     }
 
+    /// Overwrites `out` with the flattened observations of all copies, `[N, W * F + A]`; allocates only while it grows.
+    pub fn flatten(&self, out: &mut Vec<f32>) {
+        let (len, seen) = (self.spec.flat_len(), self.spec.window * self.spec.features);
+        out.resize(self.len() * len, 0.0);
+        for (i, flat) in out.chunks_exact_mut(len).enumerate() {
+            let (window, account) = flat.split_at_mut(seen);
+            window.copy_from_slice(self.window(i));
+            account.copy_from_slice(self.account(i));
+        }
+    }
+
     /// Appends the flattened observation of copy `i`, `[W * F + A]`.
     pub fn extend_flat(&self, i: usize, out: &mut Vec<f32>) {
         out.extend_from_slice(self.window(i));

@@ -24,7 +24,7 @@ pub fn prices(assets: usize, close: Vec<f64>) -> PriceTable {
     let high = open.iter().zip(&close).map(|(o, c)| 1.001 * o.max(*c)).collect();
     let low = open.iter().zip(&close).map(|(o, c)| 0.999 * o.min(*c)).collect();
     let volume = vec![1_000.0; close.len()];
-    PriceTable { assets, open, high, low, close, volume }
+    PriceTable { assets, open, high, low, close, volume, vwap: None }
 }
 
 /// An hourly market with these prices, uniform features in -1..1 and one segment over all rows.
