@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pavlov_envs::{ENVIRONMENTS, EnvironmentEntry, EpisodeMode, environment};
+use pavlov_envs::{Chunks, ENVIRONMENTS, EnvironmentEntry, EpisodeMode, environment};
 use pavlov_rl_core::{ActionBatch, ActionSpec, BatchEnv, Rng, RngTree, Segment, below, uniform_f32};
 use pavlov_testkit::synthetic;
 
@@ -61,6 +61,7 @@ fn env_step(c: &mut Criterion) {
     }
     prototype(c);
     windows(c);
+    rollouts(c);
 }
 
 fn prototype(c: &mut Criterion) {
@@ -109,6 +110,24 @@ fn windows(c: &mut Criterion) {
             black_box(&flat);
         });
     });
+    group.finish();
+}
+
+/// Rollouts of 64 steps of 4,096 copies in 8 chunks, on one thread and on two.
+fn rollouts(c: &mut Criterion) {
+    let entry = environment("long_short").expect("registered");
+    let config = entry.parse_text("").expect("the defaults");
+    let market = Arc::new(synthetic::random_walk(ROWS, 1, FEATURES, 1));
+    let segment = Segment { first: config.window() as u32 - 1, ..market.segments[0] };
+    let copies = config.build(market, segment, EpisodeMode::Sampled).expect("a game");
+    let plans = plans(&copies.spec().action, MANY / 8);
+    let mut group = c.benchmark_group("long_short_rollouts");
+    group.throughput(Throughput::Elements((MANY * PLANS) as u64));
+    for threads in [1, 2] {
+        let mut chunks = Chunks::new(&*copies, 0..MANY as u64, MANY as u64 / 8, &RngTree::new(3));
+        let play = |_, env: &mut dyn BatchEnv| plans.iter().map(|plan| env.step(plan).rewards[0]).sum::<f64>();
+        group.bench_function(BenchmarkId::new("threads", threads), |b| b.iter(|| chunks.play(threads, play)));
+    }
     group.finish();
 }
 

@@ -1,4 +1,4 @@
-use pavlov_rl_core::{Frame, Market, Rng, RngTree, Segment, normal, uniform_f64};
+use pavlov_rl_core::{Frame, Market, PriceTable, Rng, RngTree, Segment, normal, uniform_f64};
 
 /// A column of a bar, in the order in which [`Change::apply`] takes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,13 +113,7 @@ impl Change {
         (prices.open, prices.high) = (column(Field::Open), column(Field::High));
         (prices.low, prices.close) = (column(Field::Low), column(Field::Close));
         prices.volume = column(Field::Volume);
-        if let Some(vwap) = &mut prices.vwap {
-            vwap.truncate(left * assets);
-            for (i, vwap) in vwap.iter_mut().enumerate().skip(self.first * assets) {
-                let same = prices.open[i] == market.prices.open[i] && prices.close[i] == market.prices.close[i];
-                *vwap = if same { *vwap } else { 0.5 * (prices.open[i] + prices.close[i]) };
-            }
-        }
+        prices.vwap = changed_vwap(&market.prices, &prices);
         let segments = market.segments.iter().map(|s| Segment { end: s.end.min(left as u32), ..*s }).collect();
         let times = market.times[..left].to_vec();
         Market::new(self.of_frame(&market.frame, left), prices, times, segments).ok()
@@ -135,6 +129,16 @@ impl Change {
         }
         Frame::new(frame.cols(), data)
     }
+}
+
+/// The mean prices of changed rows: what they were where open and close stayed, the middle of both elsewhere.
+pub fn changed_vwap(original: &PriceTable, changed: &PriceTable) -> Option<Vec<f64>> {
+    let cell = |(i, vwap): (usize, &f64)| {
+        let [open, close] = [changed.open[i], changed.close[i]];
+        if [open, close] == [original.open[i], original.close[i]] { *vwap } else { 0.5 * (open + close) }
+    };
+    let vwap = original.vwap.as_ref()?;
+    Some(vwap.iter().take(changed.close.len()).enumerate().map(cell).collect())
 }
 
 /// A factor between 0.7 and 1.4.

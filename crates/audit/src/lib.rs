@@ -23,7 +23,7 @@ mod game;
 mod survey;
 mod trace;
 
-pub use change::{Change, Field, Future};
+pub use change::{Change, Field, Future, changed_vwap};
 pub use findings::{Check, Count, Difference, Findings, Leak, Shown};
 pub use game::{Build, Clock, FillTiming, Game, MakeMarket, Stretch, last_that_matters};
 pub use survey::{Survey, survey};

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Account, AssetSlippage, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes,
-    FillRule, Passive, Quote, Reward, RewardConfig, RewardState, Slippage, Variant, quotes,
+    FillRule, Passive, Quote, Reward, RewardConfig, RewardState, Sides, Slippage, Variant, quotes,
 };
 
 const NAME: &str = "bitcoin";
@@ -159,6 +159,10 @@ impl EnvironmentConfig for BitcoinConfig {
 
     fn units(&self) -> (&'static str, &'static str) {
         ("USD", "BTC")
+    }
+
+    fn sides(&self) -> Option<Sides> {
+        Some(Sides { long: BUY, short: SELL })
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::rebalance::{ASSETS, Purse, Rebalance, whole_shares};
 use crate::{
     Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive,
-    Quote, Reward, RewardConfig, RewardKind, RewardState, Slippage, Variant, quotes,
+    Quote, Reward, RewardConfig, RewardKind, RewardState, Sides, Slippage, Variant, quotes,
 };
 
 const NAME: &str = "leverage_inverse";
@@ -206,6 +206,10 @@ impl EnvironmentConfig for LeverageInverseConfig {
 
     fn units(&self) -> (&'static str, &'static str) {
         ("KRW", "shares")
+    }
+
+    fn sides(&self) -> Option<Sides> {
+        None
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {

@@ -35,6 +35,7 @@
 
 mod account;
 pub mod bitcoin;
+mod chunks;
 mod costs;
 mod episodes;
 mod error;
@@ -52,13 +53,14 @@ pub mod stock_order;
 mod variant;
 
 pub use account::Account;
+pub use chunks::Chunks;
 pub use costs::{Borrowing, Commission};
 pub use episodes::{EpisodeMode, Episodes};
 pub use error::EnvError;
 pub use fills::{Draws, FillRule};
 pub use orders::{Order, OrderActions};
 pub use quotes::{Quote, quotes};
-pub use registry::{BatchFactory, ENVIRONMENTS, EnvironmentConfig, EnvironmentEntry, Passive, environment};
+pub use registry::{BatchFactory, ENVIRONMENTS, EnvironmentConfig, EnvironmentEntry, Passive, Sides, environment};
 pub use reward::{Reward, RewardConfig, RewardKind, RewardState};
 pub use short_bound::{Bound, ShortBound};
 pub use slippage::{AssetSlippage, Slippage};

@@ -1,7 +1,7 @@
 use pavlov_rl_core::{Fill, Fills, Ledger};
 use serde::{Deserialize, Serialize};
 
-use crate::orders::{whole, whole_shares_for};
+use crate::orders::whole_shares_for;
 use crate::{Account, AssetSlippage, Commission};
 
 /// Assets that the money is shared between.
@@ -100,5 +100,5 @@ impl Rebalance {
 /// Whole shares of both assets when this share of the money is for the first.
 #[inline(always)]
 pub(crate) fn whole_shares(money: f64, weight: f64, prices: [f64; ASSETS]) -> [f64; ASSETS] {
-    [whole(money * weight / prices[0]), whole(money * (1.0 - weight) / prices[1])]
+    [(money * weight / prices[0]).floor(), (money * (1.0 - weight) / prices[1]).floor()]
 }

@@ -85,6 +85,8 @@ pub trait EnvironmentConfig: std::fmt::Debug + Send + Sync {
     fn assets(&self) -> usize;
     /// Names of money and asset, for example `USD` and `BTC`.
     fn units(&self) -> (&'static str, &'static str);
+    /// The actions that mean more and less of the asset, for rules that take sides; `None` if there are no such two.
+    fn sides(&self) -> Option<Sides>;
     /// What an investor who decides once makes of a segment: buy & hold first.
     ///
     /// # Errors
@@ -100,6 +102,15 @@ pub trait EnvironmentConfig: std::fmt::Debug + Send + Sync {
         segment: Segment,
         mode: EpisodeMode,
     ) -> Result<Box<dyn BatchFactory>, EnvError>;
+}
+
+/// The two discrete actions that take a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sides {
+    /// Buys, or is long.
+    pub long: u32,
+    /// Sells, or is short.
+    pub short: u32,
 }
 
 /// The books of an investor who decides once, at the first row of a segment.

@@ -46,7 +46,7 @@ impl Slippage {
             Self::HalfSpread(money) => ("half_spread", money, f64::INFINITY),
             Self::SquareRoot { coefficient, volatility } => {
                 for (key, value) in [("coefficient", coefficient), ("volatility", volatility)] {
-                    if !(value >= 0.0) {
+                    if !(value.is_finite() && value >= 0.0) {
                         problems.push(format!("slippage.square_root.{key} must be a number from 0 up, got {value}"));
                     }
                 }

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Order,
-    OrderActions, Passive, Quote, Reward, RewardConfig, RewardKind, RewardState, Slippage, Variant, orders::Execution,
-    quotes,
+    OrderActions, Passive, Quote, Reward, RewardConfig, RewardKind, RewardState, Sides, Slippage, Variant,
+    orders::Execution, quotes,
 };
 
 const NAME: &str = "stock_order";
@@ -201,6 +201,10 @@ impl EnvironmentConfig for StockOrderConfig {
 
     fn units(&self) -> (&'static str, &'static str) {
         ("USD", "shares")
+    }
+
+    fn sides(&self) -> Option<Sides> {
+        (self.actions() == OrderActions::Orders).then_some(Sides { long: 1, short: 2 })
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pavlov_envs::long_short::{LongShort, LongShortConfig};
-use pavlov_envs::{BatchFactory, ENVIRONMENTS, EpisodeMode, environment};
+use pavlov_envs::{BatchFactory, Chunks, ENVIRONMENTS, EpisodeMode, environment};
 use pavlov_rl_core::{
     Action, ActionBatch, ActionSpec, Batch, BatchEnv, Environment, Rng, RngTree, Segment, Status, StepColumns, below,
     uniform_f32,
@@ -13,10 +13,11 @@ use pavlov_testkit::synthetic;
 /// Some blocks of copies that are stepped side by side, and a rest.
 const COPIES: u64 = 150;
 const STEPS: usize = 400;
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("long_short", "reward = \"sharpe\"\nsample_len = 30"),
     ("long_short", "commission = { proportional = 0.001, minimum = 1.0 }\nsample_len = 30"),
     ("long_short", "variant = \"as_published\"\nsample_len = 30"),
+    ("long_short", "fill = \"inside_next\"\nsample_len = 30"),
     ("long_short", "epsilon = 0.9\ncommission = 0.2\nsample_len = 30"),
 ];
 
@@ -90,6 +91,38 @@ fn a_batch_equals_its_copies_alone_and_a_batch_whose_fills_are_kept() {
         assert!(ends > 0, "{name}, {keys:?}: no episode ended");
         assert_eq!(together.save(), kept.save(), "{name}, {keys:?}");
     }
+}
+
+/// Rewards of a rollout of 64 random steps of every copy, drawn by the number of the chunk.
+fn rollout(chunk: usize, env: &mut dyn BatchEnv) -> Vec<u64> {
+    let mut rng = RngTree::new(9).stream("rollout", chunk as u64);
+    let mut bits = Vec::new();
+    for _ in 0..64 {
+        let choices = (0..env.len()).map(|_| below(&mut rng, 3)).collect();
+        bits.extend(env.step(&ActionBatch::Discrete(choices)).rewards.iter().map(|x| x.to_bits()));
+    }
+    bits
+}
+
+#[test]
+fn the_number_of_threads_changes_no_result() {
+    let factory = game("long_short", "sample_len = 30");
+    let play = |threads: usize| {
+        let mut chunks = Chunks::new(&*factory, 0..1_000, 96, &RngTree::new(5));
+        let mut rewards = chunks.play(threads, rollout);
+        rewards.extend(chunks.play(threads, rollout));
+        (rewards, chunks.envs().iter().map(|env| env.save()).collect::<Vec<_>>())
+    };
+    let one = play(1);
+    assert_eq!((one.0.len(), one.0[10].len()), (22, 64 * 40), "11 chunks, twice; the last one is shorter");
+    for threads in [0, 2, 3, 7, 64] {
+        assert!(play(threads) == one, "{threads} threads");
+    }
+    let mut whole = factory.batch(0..1_000, &RngTree::new(5));
+    let mut first = Chunks::new(&*factory, 0..96, 96, &RngTree::new(5));
+    let choices = vec![0; 1_000];
+    let rewards = first.play(2, |_, env| env.step(&ActionBatch::Discrete(choices[..96].to_vec())).rewards.to_vec());
+    assert_eq!(whole.step(&ActionBatch::Discrete(choices)).rewards[..96], rewards[0], "a chunk is a part of the batch");
 }
 
 /// Called directly, `step_all` is compiled for the processors that every machine has.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pavlov_envs::{ENVIRONMENTS, EnvError, EnvironmentConfig, EpisodeMode, environment};
-use pavlov_rl_core::{Market, Segment};
+use pavlov_rl_core::{ActionBatch, BatchEnv, Market, RngTree, Segment, StickyActions};
 use pavlov_testkit::{CountingAllocator, check_env, synthetic};
 
 #[global_allocator]
@@ -60,6 +60,32 @@ fn every_setting_keeps_the_contract() {
         let resolved = config.to_toml();
         assert_eq!(entry.parse_text(&resolved.to_string()).expect(keys).to_toml(), resolved, "{name}: {keys}");
     }
+}
+
+#[test]
+fn sticky_actions_keep_the_contract_and_repeat_as_often_as_asked() {
+    for (name, keys) in [("bitcoin", ""), ("long_short", "action = \"target_weight\"")] {
+        let config = environment(name).expect("registered").parse_text(keys).expect(keys);
+        let market = Arc::new(synthetic::random_walk(ROWS, config.assets(), FEATURES, 11));
+        let copies = config.build(market.clone(), segment(&*config, &market), EpisodeMode::Sampled).expect(keys);
+        check_env(&|numbers, rng| {
+            let first = numbers.start;
+            Box::new(StickyActions::new(copies.batch(numbers, rng), 0.25, first, rng))
+        });
+    }
+    let config = environment("long_short").expect("registered").parse_text("window = 1").expect("a configuration");
+    let market = Arc::new(synthetic::random_walk(ROWS, 1, FEATURES, 11));
+    let copies = config.build(market.clone(), segment(&*config, &market), EpisodeMode::Sampled).expect("a game");
+    let tree = RngTree::new(2);
+    let mut sticky = StickyActions::new(copies.batch(0..400, &tree), 0.25, 0, &tree);
+    sticky.record_fills(true);
+    let mut held = 0;
+    for side in [0, 1] {
+        sticky.record_fills(true);
+        sticky.step(&ActionBatch::Discrete(vec![side; 400]));
+        held = sticky.fills().iter().filter(|fills| fills.is_empty()).count();
+    }
+    assert!((70..130).contains(&held), "{held} of 400 copies repeated their first action");
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn compare(
             Kind::Random => {
                 (BaselineReport::seeded(&baseline.summary, &test, &train), BaselineReturns::PerSeed(returns))
             }
-            Kind::Passive | Kind::Constant => (
+            Kind::Passive | Kind::Constant | Kind::Rule => (
                 BaselineReport::constant(&baseline.summary, &test[0], &train[0]),
                 BaselineReturns::Constant(returns[0]),
             ),

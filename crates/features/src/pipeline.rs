@@ -103,7 +103,10 @@ fn prices(assets: &[Bars]) -> PriceTable {
         low: by_row(Bars::low),
         close: by_row(Bars::close),
         volume: by_row(Bars::volume),
-        vwap: None,
+        vwap: assets
+            .iter()
+            .all(|asset| asset.vwap().is_some())
+            .then(|| by_row(|asset| asset.vwap().unwrap_or_default())),
     }
 }
 

@@ -21,7 +21,9 @@ mod environment;
 mod market;
 mod observation;
 mod policy;
+mod reward_scaler;
 mod rng;
+mod sticky;
 
 pub use batch::{Batch, BatchEnv, Outcomes, StepBatch};
 pub use checkpoint::{Checkpoint, CheckpointError};
@@ -32,4 +34,6 @@ pub use environment::{
 pub use market::{Market, MarketError, PriceTable, Segment};
 pub use observation::{Frame, ObservationSpec, Observations, Snapshot};
 pub use policy::{ActMode, Agent, AgentError, Decisions, Experience, Memory, Policy, UpdateStats};
+pub use reward_scaler::RewardScaler;
 pub use rng::{Rng, RngTree, below, normal, uniform_f32, uniform_f64};
+pub use sticky::StickyActions;

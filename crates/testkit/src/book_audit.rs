@@ -1,13 +1,14 @@
 //! Every step of an environment checked against independent books (promise R12).
 
-use pavlov_rl_core::{ActionBatch, BatchEnv, EnvSpec, Fill, Ledger, PriceTable, Status};
+use pavlov_rl_core::{ActionBatch, BatchEnv, EnvSpec, Fill, Ledger, PriceTable, Status, StepBatch};
 
 use crate::{BOOK_TOLERANCE, SecondLedger};
 
 /// Second books beside each copy of a batch.
 ///
 /// Each step checks the books against the replayed fills, the change of the net worth against price moves and fees, that every
-/// fill lies within the range of its bar, that nothing is bought on credit, and on demand that shares are whole.
+/// fill lies within the range of its bar, that nothing is bought on credit, that rewards and account numbers are finite, and on
+/// demand that shares are whole.
 pub struct BookAudit<'a> {
     env: Box<dyn BatchEnv>,
     prices: &'a PriceTable,
@@ -55,6 +56,7 @@ impl<'a> BookAudit<'a> {
     /// The copy and the entry that does not balance.
     pub fn step(&mut self, actions: &ActionBatch) -> Result<(), String> {
         let step = self.env.step(actions);
+        check_finite(&step)?;
         let ended: Vec<bool> = step.statuses.iter().map(|status| *status != Status::Running).collect();
         let end_rows = step.end.last_row.to_vec();
         let end_ledgers = step.end_ledgers.to_vec();
@@ -107,6 +109,14 @@ impl<'a> BookAudit<'a> {
             return Ok(());
         }
         Err(format!("the net worth changed by {} where prices and fees account for {attributed}", is - was))
+    }
+}
+
+fn check_finite(step: &StepBatch<'_>) -> Result<(), String> {
+    let accounts = step.next.account.iter().chain(step.end.account).map(|&x| f64::from(x));
+    match step.rewards.iter().copied().chain(accounts).find(|x| !x.is_finite()) {
+        None => Ok(()),
+        Some(number) => Err(format!("a reward or an account number is {number}")),
     }
 }
 

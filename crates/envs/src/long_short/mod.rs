@@ -31,7 +31,7 @@ use rules::Rules;
 
 use crate::{
     Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive,
-    RewardConfig, RewardKind, RewardState, ShortBound, Slippage, Variant,
+    RewardConfig, RewardKind, RewardState, ShortBound, Sides, Slippage, Variant,
 };
 
 const NAME: &str = "long_short";
@@ -207,6 +207,10 @@ impl EnvironmentConfig for LongShortConfig {
         ("USD", "shares")
     }
 
+    fn sides(&self) -> Option<Sides> {
+        (self.action == ActionKind::Discrete).then_some(Sides { long: LONG, short: SHORT })
+    }
+
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {
         let discrete = Self { action: ActionKind::Discrete, ..self.clone() };
         let rules = Rules::new(&discrete, market, segment)?;
@@ -280,7 +284,7 @@ impl LongShort {
 fn shown_weight(account: &Account, price: f64) -> f32 {
     let holdings = account.position * price;
     let weight = holdings / (account.cash + holdings).max(f64::MIN_POSITIVE);
-    weight.max(-MAX_SHOWN_WEIGHT).min(MAX_SHOWN_WEIGHT) as f32
+    weight.clamp(-MAX_SHOWN_WEIGHT, MAX_SHOWN_WEIGHT) as f32
 }
 
 impl Environment for LongShort {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pavlov_audit::{Change, Future};
+use pavlov_audit::{Change, Future, changed_vwap};
 use pavlov_features::FittedScaler;
 use pavlov_market_data::{BarColumns, BarPolicy, Bars, OnFault, Series};
 use pavlov_rl_core::{Market, Segment, uniform_f64};
@@ -60,21 +60,24 @@ impl<'a> Futures<'a> {
         self.stages.join(&bars, &assets, &series)
     }
 
-    /// The market of changed data under a given scaler; `None` if no segment is left.
+    /// The market of changed data under a given scaler, with `original` for that of the data as they are; `None` if no
+    /// segment is left.
     pub(super) fn market(
         &self,
+        original: &Market,
         change: &Change,
         scaler: &FittedScaler,
-        segments: &[Segment],
     ) -> Result<Option<Arc<Market>>, ExperimentError> {
         let joined = self.joined(change)?;
         let rows = joined.bars.len() as u32;
-        let left = segments.iter().map(|segment| Segment { end: segment.end.min(rows), ..*segment });
+        let left = original.segments.iter().map(|segment| Segment { end: segment.end.min(rows), ..*segment });
         let left: Vec<Segment> = left.filter(|segment| segment.first < segment.end).collect();
         if left.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Arc::new(self.stages.market(&joined, scaler, left)?)))
+        let mut market = self.stages.market(&joined, scaler, left)?;
+        market.prices.vwap = changed_vwap(&original.prices, &market.prices);
+        Ok(Some(Arc::new(market)))
     }
 }
 

@@ -120,9 +120,8 @@ fn audit(
     let fitted =
         Fitted { futures: &futures, scaler: &scaler, columns: &columns, train: world.train, rows: market.times.len() };
     for ((name, _), (mode, cuts)) in GAMES.into_iter().zip(&surveys) {
-        let make = |change: &pavlov_audit::Change| {
-            futures.market(change, &scaler, &segments).map_err(|error| error.to_string())
-        };
+        let make =
+            |change: &pavlov_audit::Change| futures.market(&market, change, &scaler).map_err(|error| error.to_string());
         let build = |market: &Arc<Market>, segment: Segment, seed: u64| {
             let copies = plan.environment.build(market.clone(), segment, *mode).map_err(|error| error.to_string())?;
             Ok(copies.batch(0..1, &RngTree::new(seed)))

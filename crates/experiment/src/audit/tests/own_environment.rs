@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pavlov_envs::bitcoin::{Bitcoin, BitcoinConfig, BitcoinState};
-use pavlov_envs::{BatchFactory, EnvError, EnvironmentConfig, EpisodeMode, FillRule, Passive};
+use pavlov_envs::{BatchFactory, EnvError, EnvironmentConfig, EpisodeMode, FillRule, Passive, Sides};
 use pavlov_rl_core::{
     Action, EnvSpec, Environment, Fill, Fills, Frame, Ledger, Market, Rng, Segment, StateError, Status, Step,
 };
@@ -89,6 +89,10 @@ impl EnvironmentConfig for Config {
 
     fn units(&self) -> (&'static str, &'static str) {
         self.rules.units()
+    }
+
+    fn sides(&self) -> Option<Sides> {
+        self.rules.sides()
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {

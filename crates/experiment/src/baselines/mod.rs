@@ -1,4 +1,7 @@
-//! What every agent is compared with: passive investors, each constant action, a random policy.
+//! What every agent is compared with: passive investors, each constant action, two rules of moving averages, a random
+//! policy. All of them are causal: functions of the bars up to the decision.
+
+mod averages;
 
 use pavlov_envs::BatchFactory;
 use pavlov_rl_core::{ActionBatch, ActionSpec, Fill, Ledger, RngTree, Segment, below};
@@ -7,6 +10,7 @@ use crate::episode::{EpisodeRecord, play};
 use crate::error::ExperimentError;
 use crate::plan::Plan;
 use crate::world::World;
+pub use averages::Rule;
 
 /// The baseline that the verdict is about.
 pub const BENCHMARK: &str = "buy & hold";
@@ -34,6 +38,8 @@ pub enum Kind {
     Passive,
     /// The same at every bar.
     Constant,
+    /// At every bar, by the closes that are known.
+    Rule,
     /// By drawing; one record a seed.
     Random,
 }
@@ -54,6 +60,7 @@ pub fn all(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError>
                 kind: Kind::Constant,
             });
         }
+        baselines.extend(rules(plan, world));
         let n = names.len() as u32;
         let record = |span: &dyn BatchFactory, stream| plan.seeds().map(|seed| random(span, n, seed, stream)).collect();
         baselines.push(Baseline {
@@ -79,6 +86,33 @@ fn passive(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError>
         kind: Kind::Passive,
     };
     Ok(pairs.map(baseline).collect())
+}
+
+/// Trend following and mean reversion, where the game has two sides of one asset.
+fn rules(plan: &Plan, world: &World) -> Vec<Baseline> {
+    let Some(sides) = plan.environment.sides().filter(|_| world.market.prices.assets == 1) else { return Vec::new() };
+    let closes = &world.market.prices.close;
+    let rule = |rule: Rule| {
+        let windows = rule.choose(&*world.train_span, closes, sides, |record| sharpe(record));
+        Baseline {
+            name: rule.name().into(),
+            summary: rule.summary(windows),
+            train: vec![rule.play(&*world.train_span, closes, sides, windows)],
+            test: vec![rule.play(&*world.test_span, closes, sides, windows)],
+            kind: Kind::Rule,
+        }
+    };
+    [Rule::TrendFollowing, Rule::MeanReversion].map(rule).into()
+}
+
+/// Mean over deviation of the returns; bars of one length need no factor to be ranked.
+fn sharpe(record: &EpisodeRecord) -> Option<f64> {
+    let worth: Vec<f64> = record.ledgers.iter().map(Ledger::net_worth).collect();
+    let returns: Vec<f64> = worth.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect();
+    let n = returns.len() as f64;
+    let mean = returns.iter().sum::<f64>() / n;
+    let variance = returns.iter().map(|r| (r - mean) * (r - mean)).sum::<f64>() / n;
+    Some(mean / variance.sqrt()).filter(|sharpe| sharpe.is_finite())
 }
 
 fn record(segment: Segment, ledgers: Vec<Ledger>, fills: Vec<Fill>) -> EpisodeRecord {
