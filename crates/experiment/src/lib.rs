@@ -14,7 +14,7 @@
 //! assert!(error.contains("section [data] is missing"), "all problems are reported at once");
 //! ```
 
-mod baselines;
+pub mod baselines;
 pub mod data;
 mod episode;
 mod error;
@@ -32,6 +32,7 @@ mod tracking;
 mod train;
 mod world;
 
+pub use episode::EpisodeRecord;
 pub use error::ExperimentError;
 pub use hooks::{Event, Hooks};
 pub use pavlov_agents::Device;
