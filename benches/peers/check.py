@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import long_short_env as long_short
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
 from lstm_ppo import AsPublished, Network, OnePass, advantages_of
 from timing import ROOT
@@ -72,6 +73,28 @@ def many_copies_equal_one_copy() -> str:
             np.testing.assert_array_equal(many.observe(), [single.observe() for single in singles])
     assert episodes > 2 * 16 * 200 // SMALL.sample_len, "no episode ended early"
     return f"2 x 200 steps of 16 copies, {episodes} episodes"
+
+
+def many_accounts_go_long_and_short_as_one() -> str:
+    """Bit for bit through the ends of episodes, and no short is ever beyond what a rise by 10 % lets repay."""
+    market = long_short.market(600)
+    many, episodes, shorts = long_short.ManyCopies(market, 16), 0, 0
+    singles = [long_short.OneCopy(market) for _ in range(16)]
+    for single, row in zip(singles, many.row):
+        single.reset(int(row))
+    for actions in np.random.default_rng(1).integers(3, size=(1_000, 16)):
+        rewards, done = many.step(actions)
+        for i, single in enumerate(singles):
+            assert single.step(int(actions[i])) == (rewards[i], done[i])
+            owed = -single.shares * market.close[single.row] * (1 + long_short.COMMISSION)
+            assert single.cash >= owed * (1 + long_short.EPSILON) or single.shares >= 0
+            shorts += single.shares < 0
+            if done[i]:
+                single.reset(int(many.row[i]))
+                episodes += 1
+        np.testing.assert_array_equal(many.observe(), [single.observe() for single in singles])
+    assert episodes > 16 and shorts > 4_000
+    return f"1,000 steps of 16 copies, {episodes} episodes, short in {shorts} steps"
 
 
 def advantages_equal_the_golden_ones() -> str:
@@ -147,6 +170,7 @@ def one_epoch_gives_both_the_same_weights() -> str:
 CHECKS = (
     one_copy_replays_the_golden_games,
     many_copies_equal_one_copy,
+    many_accounts_go_long_and_short_as_one,
     advantages_equal_the_golden_ones,
     one_pass_sees_what_three_passes_see,
     one_epoch_gives_both_the_same_weights,

@@ -6,7 +6,9 @@ from itertools import cycle
 
 import numpy as np
 import torch
+from gymnasium import Env
 
+import long_short_env as long_short
 import market_data
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
 from lstm_ppo import AsPublished, Network, OnePass
@@ -43,7 +45,7 @@ class Comparison:
 
 
 # The sizes of the workspace's own benches: rows of the market, plans of random actions, steps of an episode.
-ENV_ROWS, PLANS, LEARN_ROWS, EPISODE, BARS = 2_000, 64, 10_000, 500, 1_000_000
+ENV_ROWS, PLANS, LEARN_ROWS, EPISODE, YEAR, BARS = 2_000, 64, 10_000, 500, 252, 1_000_000
 
 
 def one_copy(whole: bool) -> Callable[[], Call]:
@@ -112,6 +114,61 @@ def lstm(onednn: bool) -> Callable[[], Call]:
     return prepare
 
 
+def long_short_one(whole: bool) -> Callable[[], Call]:
+    """As `one_copy`, an episode of 252 steps of the long/short game."""
+
+    def prepare() -> Call:
+        env = long_short.OneCopy(long_short.market(ENV_ROWS))
+        see = env.observe if whole else env.account
+        actions = np.random.default_rng(2).integers(3, size=YEAR).tolist()
+
+        def steps() -> None:
+            for action in actions:
+                if env.step(action)[1]:
+                    env.reset()
+                see()
+
+        return steps
+
+    return prepare
+
+
+def long_short_many(n: int, whole: bool) -> Callable[[], Call]:
+    """As `many_copies`."""
+
+    def prepare() -> Call:
+        env = long_short.ManyCopies(long_short.market(ENV_ROWS), n)
+        see = env.observe if whole else env.account
+        plans = cycle(np.random.default_rng(2).integers(3, size=(PLANS, n)))
+
+        def step() -> None:
+            env.step(next(plans))
+            see()
+
+        return step
+
+    return prepare
+
+
+def from_pypi(make: Callable[[long_short.Market], Env]) -> Callable[[], Call]:
+    """252 steps of an environment with Gymnasium's interface; it makes its observations whole."""
+
+    def prepare() -> Call:
+        env = make(long_short.market(ENV_ROWS))
+        env.reset(seed=1)
+        actions = np.random.default_rng(2).integers(env.action_space.n, size=YEAR).tolist()
+
+        def steps() -> None:
+            for action in actions:
+                _, _, terminated, truncated, _ = env.step(action)
+                if terminated or truncated:
+                    env.reset()
+
+        return steps
+
+    return prepare
+
+
 def ppo_comparison(fc: int, hidden: int) -> Comparison:
     """The whole training loop: acting, stepping, learning."""
     return Comparison(
@@ -143,6 +200,26 @@ COMPARISONS: tuple[Comparison, ...] = (
             Peer("NumPy, 64 copies", many_copies(64, whole=False), 64),
             Peer("NumPy, 4,096 copies", many_copies(4_096, whole=False), 4_096),
             Peer("NumPy, 4,096 copies, whole observations", many_copies(4_096, whole=True), 4_096),
+        ),
+    ),
+    Comparison(
+        "Long/short environment, window 30 x 11, one copy",
+        "env steps/s",
+        Ours("env_step", "long_short/1"),
+        (
+            Peer("Python on arrays", long_short_one(whole=False), YEAR),
+            Peer("Python on arrays, whole observations", long_short_one(whole=True), YEAR),
+            Peer("gym-anytrading", from_pypi(long_short.AnyTrading), YEAR),
+            Peer("gym-trading-env", from_pypi(long_short.trading_env), YEAR),
+        ),
+    ),
+    Comparison(
+        "Long/short environment, window 30 x 11, 4,096 copies",
+        "env steps/s",
+        Ours("env_step", "long_short/4096", 4_096),
+        (
+            Peer("NumPy", long_short_many(4_096, whole=False), 4_096),
+            Peer("NumPy, whole observations", long_short_many(4_096, whole=True), 4_096),
         ),
     ),
     ppo_comparison(fc=10, hidden=10),

@@ -59,7 +59,8 @@ fn a_drawdown_runs_from_its_peak_to_the_last_point_below_it_over_uneven_times() 
 #[test]
 fn trading_is_counted_valued_and_paid_for() {
     let trade = |shares: f64, price: f64, fee: f64| TradeRecord { time: 0, shares, price, fee };
-    let trades = [trade(2.0, 50.0, 0.1), trade(-2.0, 60.0, 0.12), trade(0.5, 60.0, 0.03)];
+    // The last is a charge on what is held: a cost, but no trade.
+    let trades = [trade(2.0, 50.0, 0.1), trade(-2.0, 60.0, 0.12), trade(0.5, 60.0, 0.01), trade(0.0, 60.0, 0.02)];
     let curve = curve(&[90.0, 100.0, 110.0]);
     let got = evaluate(&Episode::new(&curve, &trades, 0.0));
     close(got["trades"], 3.0);

@@ -15,7 +15,7 @@
 //! ```
 
 pub mod audit;
-mod baselines;
+pub mod baselines;
 pub mod data;
 mod episode;
 mod error;
@@ -33,6 +33,7 @@ mod tracking;
 mod train;
 mod world;
 
+pub use episode::EpisodeRecord;
 pub use error::ExperimentError;
 pub use hooks::{Event, Hooks};
 pub use pavlov_agents::Device;

@@ -264,8 +264,8 @@ impl LongShort {
         segment: Segment,
         mode: EpisodeMode,
     ) -> Result<Self, EnvError> {
-        let rules = Rules::new(config, &market, segment)?;
         let episodes = Episodes::new(&market, segment, mode, config.sample_len)?;
+        let rules = Rules::new(config, &market, segment)?;
         let window = config.window as usize;
         if ((segment.first - segment.start) as usize + 1) < window {
             return Err(EnvError::Window { window, segment });

@@ -3,9 +3,9 @@
 use crate::metrics::{Episode, Metric, Undefined, finite};
 use crate::summary::mean;
 
-/// Number of fills.
+/// Number of fills; a fee without shares is a charge on what is held and none.
 pub fn trades(episode: &Episode<'_>) -> Metric {
-    Ok(episode.trades.len() as f64)
+    Ok(episode.trades.iter().filter(|trade| trade.shares != 0.0).count() as f64)
 }
 
 /// Value traded over the mean net worth: `sum |shares * price| / mean(w)`; buying and later selling all counts 2.
@@ -23,7 +23,7 @@ pub fn turnover_per_year(episode: &Episode<'_>) -> Metric {
     finite(turnover(episode)? * (episode.periods_per_year.get() / episode.curve.periods() as f64))
 }
 
-/// Commission paid: the sum of all fees, in money.
+/// Commission and charges paid: the sum of all fees, in money.
 pub fn commission(episode: &Episode<'_>) -> Metric {
     finite(episode.trades.iter().map(|trade| trade.fee).sum())
 }

@@ -10,7 +10,8 @@ use crate::episode::{EpisodeRecord, play};
 use crate::error::ExperimentError;
 use crate::plan::Plan;
 use crate::world::World;
-pub use averages::Rule;
+
+pub use averages::{Rule, Windows};
 
 /// The baseline that the verdict is about.
 pub const BENCHMARK: &str = "buy & hold";
