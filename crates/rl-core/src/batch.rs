@@ -150,6 +150,9 @@ impl Buffers {
     }
 }
 
+/// Copies from which on it pays to step them side by side.
+const SIDE_BY_SIDE: usize = 8;
+
 /// Steps all copies with AVX2 where the machine has it: the same operations on the same numbers, only more at a time.
 fn step_all<E: Environment>(env: &E, states: &mut [E::State], actions: &ActionBatch, out: &mut StepColumns<'_>) {
     #[cfg(target_arch = "x86_64")]
@@ -163,7 +166,7 @@ fn step_all<E: Environment>(env: &E, states: &mut [E::State], actions: &ActionBa
         ) {
             env.step_all(states, actions, out);
         }
-        if is_x86_feature_detected!("avx2") {
+        if states.len() >= SIDE_BY_SIDE && is_x86_feature_detected!("avx2") {
             // SAFETY: the machine has AVX2.
             return unsafe { step_all_avx2(env, states, actions, out) };
         }

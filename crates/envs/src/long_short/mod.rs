@@ -316,7 +316,8 @@ impl Environment for LongShort {
     fn step_all(&self, states: &mut [LongShortState], actions: &ActionBatch, out: &mut StepColumns<'_>) {
         let n = states.len();
         let mut stepped = 0;
-        if let ActionBatch::Discrete(choices) = actions
+        if n >= LANES
+            && let ActionBatch::Discrete(choices) = actions
             && self.rules.is_plain()
             && choices.iter().all(|&choice| choice <= HOLD)
         {

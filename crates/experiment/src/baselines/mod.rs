@@ -94,7 +94,7 @@ fn rules(plan: &Plan, world: &World) -> Vec<Baseline> {
     let Some(sides) = plan.environment.sides().filter(|_| world.market.prices.assets == 1) else { return Vec::new() };
     let closes = &world.market.prices.close;
     let rule = |rule: Rule| {
-        let windows = rule.choose(&*world.train_span, closes, sides, |record| sharpe(record));
+        let windows = rule.choose(&*world.train_span, closes, sides, sharpe);
         Baseline {
             name: rule.name().into(),
             summary: rule.summary(windows),
