@@ -18,6 +18,14 @@ pub enum EvaluationError {
         /// Number of holdings values.
         holdings_value: usize,
     },
+    /// The columns of a benchmark differ in length.
+    #[error("a benchmark needs one value for each of its {times} times, got {values}")]
+    BenchmarkLengths {
+        /// Number of time stamps.
+        times: usize,
+        /// Number of values.
+        values: usize,
+    },
     /// A curve has no period.
     #[error("an equity curve needs at least 2 points, got {got}; make the span longer")]
     TooShort {

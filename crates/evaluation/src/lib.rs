@@ -38,7 +38,7 @@ mod wording;
 
 pub use curve::{EquityCurve, TradeRecord};
 pub use error::EvaluationError;
-pub use metrics::{Better, Episode, METRICS, Metric, MetricEntry, Undefined, Unit, evaluate};
+pub use metrics::{Benchmark, Better, Episode, METRICS, Metric, MetricEntry, Undefined, Unit, evaluate};
 pub use periods::PeriodsPerYear;
 pub use student_t::student_t_quantile;
 pub use summary::Summary;
