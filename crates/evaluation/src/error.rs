@@ -58,6 +58,12 @@ pub enum EvaluationError {
         /// First net worth.
         value: f64,
     },
+    /// The probability of overfitting cannot be computed.
+    #[error("probability of overfitting: {reason}")]
+    Overfitting {
+        /// What is wrong and what is needed.
+        reason: String,
+    },
     /// There is no run to judge.
     #[error("a verdict needs at least one run")]
     NoRuns,

@@ -2,7 +2,7 @@
 
 use crate::curve::{EquityCurve, check_finite, check_times};
 use crate::error::EvaluationError;
-use crate::metrics::sample::{Sample, returns_of, rounding};
+use crate::metrics::sample::{Sample, lane_dot, returns_of, rounding};
 use crate::metrics::{Episode, Metric, Undefined, finite};
 use crate::periods::PeriodsPerYear;
 
@@ -34,16 +34,16 @@ impl<'a> Benchmark<'a> {
 pub(super) struct Aligned {
     own: Sample,
     other: Sample,
-    active: Sample,
     periods_per_year: PeriodsPerYear,
 }
 
 impl Aligned {
     /// Joins both by stamp: a period runs from one common stamp to the next.
-    pub(super) fn new(curve: &EquityCurve, benchmark: &Benchmark<'_>) -> Result<Self, Undefined> {
+    pub(super) fn new(curve: &EquityCurve, own: &Sample, benchmark: &Benchmark<'_>) -> Result<Self, Undefined> {
         let (worth, times) = (curve.net_worth(), curve.times());
         if times == benchmark.times {
-            return Self::of(returns_of(worth)?, returns_of(benchmark.values)?, curve.periods_per_year());
+            let other = Sample::new(returns_of(benchmark.values)?);
+            return Ok(Self { own: own.clone(), other, periods_per_year: curve.periods_per_year() });
         }
         let (mut stamps, mut own, mut other) = (Vec::new(), Vec::new(), Vec::new());
         let mut j = 0;
@@ -55,13 +55,8 @@ impl Aligned {
                 other.push(benchmark.values[j]);
             }
         }
-        let ppy = PeriodsPerYear::from_times(&stamps).map_err(|_| Undefined::NoOverlap)?;
-        Self::of(returns_of(&own)?, returns_of(&other)?, ppy)
-    }
-
-    fn of(own: Vec<f64>, other: Vec<f64>, periods_per_year: PeriodsPerYear) -> Result<Self, Undefined> {
-        let active = own.iter().zip(&other).map(|(a, b)| a - b).collect();
-        Ok(Self { own: Sample::new(own), other: Sample::new(other), active: Sample::new(active), periods_per_year })
+        let periods_per_year = PeriodsPerYear::from_times(&stamps).map_err(|_| Undefined::NoOverlap)?;
+        Ok(Self { own: Sample::new(returns_of(&own)?), other: Sample::new(returns_of(&other)?), periods_per_year })
     }
 }
 
@@ -72,13 +67,8 @@ pub fn beta(episode: &Episode<'_>) -> Metric {
     let Aligned { own, other, .. } = episode.aligned()?;
     other.spread()?;
     let variance = other.variance()? * (other.len() - 1) as f64;
-    let mut lanes = [0.0; 8];
-    for (a, b) in own.values().chunks(8).zip(other.values().chunks(8)) {
-        for (lane, (x, y)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-            *lane += (x - own.mean()) * (y - other.mean());
-        }
-    }
-    finite(lanes.iter().sum::<f64>() / variance)
+    let (x, y) = (own.mean(), other.mean());
+    finite(lane_dot(own.values(), other.values(), |r, b| (r - x) * (b - y)) / variance)
 }
 
 /// Jensen's alpha, a year: `ppy * (mean(r) - f - beta * (mean(b) - f))` with `f = risk_free / ppy`.
@@ -96,12 +86,17 @@ pub fn alpha(episode: &Episode<'_>) -> Metric {
 /// Goodwin, "The Information Ratio", Financial Analysts Journal 54 (1998). [`Undefined::NoVariance`] if the account moves
 /// with the benchmark.
 pub fn information_ratio(episode: &Episode<'_>) -> Metric {
-    let Aligned { own, active, periods_per_year, .. } = episode.aligned()?;
-    let spread = active.spread()?;
+    let Aligned { own, other, periods_per_year } = episode.aligned()?;
+    let (r, b, n) = (own.values(), other.values(), own.len() as f64);
+    if r.len() < 2 {
+        return Err(Undefined::TooFewPeriods);
+    }
+    let first = r[0] - b[0];
+    let mean = first + lane_dot(r, b, |r, b| r - b - first) / n;
+    let spread = (lane_dot(r, b, |r, b| (r - b - mean) * (r - b - mean)) / (n - 1.0)).sqrt();
     // Where both hold the same, what is left is the rounding of the two quotients.
-    let largest = own.values().iter().fold(0.0_f64, |m, r| m.max(r.abs()));
-    match spread > rounding(largest) {
-        true => finite(active.mean() / spread * periods_per_year.get().sqrt()),
+    match spread > rounding(own.largest_from(0.0)) {
+        true => finite(mean / spread * periods_per_year.get().sqrt()),
         false => Err(Undefined::NoVariance),
     }
 }

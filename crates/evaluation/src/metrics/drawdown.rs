@@ -1,7 +1,11 @@
 //! How far and for how long an account was below its peak.
 
 use crate::curve::{EquityCurve, elapsed_days};
+use crate::metrics::sample::{lane_fold, larger, smaller};
 use crate::metrics::{Episode, Metric, finite};
+
+/// Points that are looked at together.
+const BLOCK: usize = 32;
 
 /// The deepest and the longest time below a peak.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -52,12 +56,20 @@ impl Drawdowns {
                 found.days = found.days.max(elapsed_days(times[peak], times[last]));
             }
         };
-        for (t, &w) in worth.iter().enumerate().skip(1) {
-            if w >= worth[peak] {
-                close(peak, t - 1, low);
-                (peak, low) = (t, w);
+        for (block, values) in worth.chunks(BLOCK).enumerate() {
+            // Most blocks have no new peak, and those need only their lowest value.
+            if lane_fold(values, f64::NEG_INFINITY, larger) < worth[peak] {
+                low = smaller(low, lane_fold(values, f64::INFINITY, smaller));
+                continue;
             }
-            low = low.min(w);
+            for (i, &w) in values.iter().enumerate() {
+                let t = block * BLOCK + i;
+                if w >= worth[peak] && t > peak {
+                    close(peak, t - 1, low);
+                    (peak, low) = (t, w);
+                }
+                low = smaller(low, w);
+            }
         }
         close(peak, worth.len() - 1, low);
         found

@@ -52,6 +52,7 @@ pub struct Episode<'a> {
     sample: Result<Sample, Undefined>,
     tails: Option<tails::Tails>,
     drawdowns: drawdown::Drawdowns,
+    trading_points: Vec<usize>,
     aligned: Result<benchmark::Aligned, Undefined>,
 }
 
@@ -67,6 +68,7 @@ impl<'a> Episode<'a> {
             tails: sample.as_ref().ok().and_then(tails::Tails::of),
             sample,
             drawdowns: drawdown::Drawdowns::of(curve),
+            trading_points: trading::trading_points(curve, trades),
             aligned: Err(Undefined::NoBenchmark),
         }
     }
@@ -74,7 +76,7 @@ impl<'a> Episode<'a> {
     /// Adds what beta, alpha and the information ratio are measured against.
     #[must_use]
     pub fn against(mut self, benchmark: &Benchmark<'_>) -> Self {
-        self.aligned = benchmark::Aligned::new(self.curve, benchmark);
+        self.aligned = self.sample().and_then(|own| benchmark::Aligned::new(self.curve, own, benchmark));
         self
     }
 

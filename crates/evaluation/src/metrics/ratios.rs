@@ -2,7 +2,7 @@
 
 use crate::metrics::drawdown::maximum_drawdown;
 use crate::metrics::returns::annualised_return;
-use crate::metrics::sample::{lane_sum, rounding};
+use crate::metrics::sample::{lane_sum, larger, rounding, smaller};
 use crate::metrics::{Episode, Metric, Undefined, finite};
 
 /// Sharpe ratio: `mean(r - f) / std(r - f) * sqrt(ppy)` with the arithmetic mean, `n - 1` and `f = risk_free / ppy`.
@@ -25,11 +25,11 @@ pub fn sortino(episode: &Episode<'_>) -> Metric {
         return Err(Undefined::TooFewPeriods);
     }
     let squares = lane_sum(sample.values(), |r| {
-        let loss = (r - rate).min(0.0);
+        let loss = smaller(r - rate, 0.0);
         loss * loss
     });
     let downside = (squares / sample.len() as f64).sqrt();
-    match downside > rounding(largest_excess(episode)?) {
+    match downside > rounding(sample.largest_from(rate)) {
         true => finite((sample.mean() - rate) / downside * episode.periods_per_year.get().sqrt()),
         false => Err(Undefined::NoLosses),
     }
@@ -53,15 +53,10 @@ pub fn calmar(episode: &Episode<'_>) -> Metric {
 /// that breaks even; it is not annualised.
 pub fn omega(episode: &Episode<'_>) -> Metric {
     let (sample, rate) = (episode.sample()?, episode.rate()?);
-    let gains = lane_sum(sample.values(), |r| (r - rate).max(0.0));
-    let losses = lane_sum(sample.values(), |r| (rate - r).max(0.0));
-    match losses > rounding(largest_excess(episode)?) {
+    let gains = lane_sum(sample.values(), |r| larger(r - rate, 0.0));
+    let losses = lane_sum(sample.values(), |r| larger(rate - r, 0.0));
+    match losses > rounding(sample.largest_from(rate)) {
         true => finite(gains / losses),
         false => Err(Undefined::NoLosses),
     }
-}
-
-fn largest_excess(episode: &Episode<'_>) -> Result<f64, Undefined> {
-    let rate = episode.rate()?;
-    Ok(episode.sample()?.values().iter().fold(0.0_f64, |m, r| m.max((r - rate).abs())))
 }

@@ -23,12 +23,12 @@ pub fn annualised_return(episode: &Episode<'_>) -> Metric {
 
 /// Largest return of a period, as a fraction.
 pub fn max_return(episode: &Episode<'_>) -> Metric {
-    finite(episode.sample()?.values().iter().fold(f64::NEG_INFINITY, |m, r| m.max(*r)))
+    finite(episode.sample()?.largest())
 }
 
 /// Smallest return of a period, as a fraction: the worst loss if it is below 0.
 pub fn min_return(episode: &Episode<'_>) -> Metric {
-    finite(episode.sample()?.values().iter().fold(f64::INFINITY, |m, r| m.min(*r)))
+    finite(episode.sample()?.smallest())
 }
 
 /// Variance of the returns, `sum (r - mean)^2 / (n - 1)`, a period, in squared fractions.
@@ -53,14 +53,14 @@ pub fn volatility(episode: &Episode<'_>) -> Metric {
 /// Joanes and Gill, "Comparing Measures of Sample Skewness and Kurtosis", The Statistician 47 (1998), their `g1`. Below 0
 /// the rare large moves are losses.
 pub fn skewness(episode: &Episode<'_>) -> Metric {
-    finite(episode.sample()?.standardised_moment(3)?)
+    finite(episode.sample()?.skewness()?)
 }
 
 /// Excess kurtosis of the returns: the mean of `((r - mean) / s)^4`, less 3, with `s` taken with `n`.
 ///
 /// Joanes and Gill (1998), their `g2`: 0 for a normal distribution, above it if extreme periods are more frequent.
 pub fn kurtosis(episode: &Episode<'_>) -> Metric {
-    finite(episode.sample()?.standardised_moment(4)? - 3.0)
+    finite(episode.sample()?.kurtosis()? - 3.0)
 }
 
 /// Share of winning periods among those that won or lost: `#(r > 0) / #(r != 0)`.
@@ -68,7 +68,7 @@ pub fn kurtosis(episode: &Episode<'_>) -> Metric {
 /// Periods of rest count for neither side. [`Undefined::NoVariance`] if every return is 0.
 pub fn hit_rate(episode: &Episode<'_>) -> Metric {
     let returns = episode.sample()?.values();
-    let count = |test: fn(f64) -> bool| lane_sum(returns, |r| f64::from(u8::from(test(r))));
-    let moved = count(|r| r != 0.0);
-    if moved > 0.0 { finite(count(|r| r > 0.0) / moved) } else { Err(Undefined::NoVariance) }
+    let won = lane_sum(returns, |r| if r > 0.0 { 1.0 } else { 0.0 });
+    let moved = lane_sum(returns, |r| if r == 0.0 { 0.0 } else { 1.0 });
+    if moved > 0.0 { finite(won / moved) } else { Err(Undefined::NoVariance) }
 }

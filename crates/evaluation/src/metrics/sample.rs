@@ -9,6 +9,7 @@ pub struct Sample {
     values: Vec<f64>,
     mean: f64,
     squares: f64,
+    smallest: f64,
     largest: f64,
 }
 
@@ -17,8 +18,9 @@ impl Sample {
     pub fn new(values: Vec<f64>) -> Self {
         let mean = lane_mean(&values);
         let squares = lane_sum(&values, |x| (x - mean) * (x - mean));
-        let largest = values.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-        Self { values, mean, squares, largest }
+        let (smallest, largest) =
+            (lane_fold(&values, f64::INFINITY, smaller), lane_fold(&values, f64::NEG_INFINITY, larger));
+        Self { values, mean, squares, smallest, largest }
     }
 
     /// The returns themselves, `[n]`.
@@ -41,6 +43,16 @@ impl Sample {
         self.mean
     }
 
+    /// Smallest return, infinite of none.
+    pub fn smallest(&self) -> f64 {
+        self.smallest
+    }
+
+    /// Largest return, minus infinity of none.
+    pub fn largest(&self) -> f64 {
+        self.largest
+    }
+
     /// Variance with `n - 1`.
     ///
     /// # Errors
@@ -58,15 +70,35 @@ impl Sample {
     /// [`Undefined::TooFewPeriods`] below 2 returns, [`Undefined::NoVariance`] if they do not vary.
     pub fn spread(&self) -> Result<f64, Undefined> {
         let std = self.variance()?.sqrt();
-        if std > rounding(self.largest) { Ok(std) } else { Err(Undefined::NoVariance) }
+        if std > rounding(self.largest_from(0.0)) { Ok(std) } else { Err(Undefined::NoVariance) }
     }
 
-    /// Mean of the `k`-th powers of the standardised returns, the standard deviation taken with `n`.
-    pub(super) fn standardised_moment(&self, k: i32) -> Result<f64, Undefined> {
+    /// Largest distance of a return from a number, 0 of none.
+    pub(super) fn largest_from(&self, centre: f64) -> f64 {
+        (self.largest - centre).max(centre - self.smallest).max(0.0)
+    }
+
+    /// Skewness `g1`: the mean cube of the standardised returns, the standard deviation taken with `n`.
+    ///
+    /// # Errors
+    /// [`Undefined::TooFewPeriods`] below 2 returns, [`Undefined::NoVariance`] if they do not vary.
+    pub fn skewness(&self) -> Result<f64, Undefined> {
+        self.standardised_mean(|z| z * z * z)
+    }
+
+    /// Kurtosis `g2 + 3`: the mean fourth power of the standardised returns, 3 for a normal distribution.
+    ///
+    /// # Errors
+    /// [`Undefined::TooFewPeriods`] below 2 returns, [`Undefined::NoVariance`] if they do not vary.
+    pub fn kurtosis(&self) -> Result<f64, Undefined> {
+        self.standardised_mean(|z| (z * z) * (z * z))
+    }
+
+    fn standardised_mean(&self, f: impl Fn(f64) -> f64) -> Result<f64, Undefined> {
         self.spread()?;
         let n = self.len() as f64;
-        let std = (self.squares / n).sqrt();
-        Ok(lane_sum(&self.values, |x| ((x - self.mean) / std).powi(k)) / n)
+        let scale = 1.0 / (self.squares / n).sqrt();
+        Ok(lane_sum(&self.values, |x| f((x - self.mean) * scale)) / n)
     }
 }
 
@@ -80,11 +112,12 @@ pub fn simple_returns(curve: &EquityCurve) -> Result<Vec<f64>, Undefined> {
 
 /// Simple returns of a series of values, `[T]` to `[T - 1]`, as [`simple_returns`] of a curve.
 pub(super) fn returns_of(worth: &[f64]) -> Result<Vec<f64>, Undefined> {
-    if worth[..worth.len() - 1].iter().any(|&w| w <= 0.0) {
+    if lane_fold(&worth[..worth.len() - 1], f64::INFINITY, smaller) <= 0.0 {
         return Err(Undefined::Ruined);
     }
     let returns: Vec<f64> = worth[1..].iter().zip(worth).map(|(now, before)| now / before - 1.0).collect();
-    match returns.iter().all(|r| r.is_finite()) {
+    // 0 times a number is 0 if it is finite and NaN otherwise.
+    match lane_sum(&returns, |r| 0.0 * r) == 0.0 {
         true => Ok(returns),
         false => Err(Undefined::NotFinite),
     }
@@ -112,6 +145,40 @@ pub(super) fn lane_sum(values: &[f64], f: impl Fn(f64) -> f64) -> f64 {
         }
     }
     lanes.iter().sum::<f64>() + rest.iter().map(|x| f(*x)).sum::<f64>()
+}
+
+/// Sum of a function of the pairs of two series of one length, in eight lanes.
+pub(super) fn lane_dot(a: &[f64], b: &[f64], f: impl Fn(f64, f64) -> f64) -> f64 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut lanes = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for (lane, (x, y)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += f(*x, *y);
+        }
+    }
+    lanes.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(x, y)| f(*x, *y)).sum::<f64>()
+}
+
+/// Folds all values in eight lanes with `f`, which must not care about order.
+pub(super) fn lane_fold(values: &[f64], start: f64, f: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut lanes = [start; 8];
+    let (blocks, rest) = values.as_chunks::<8>();
+    for block in blocks {
+        for (lane, x) in lanes.iter_mut().zip(block) {
+            *lane = f(*lane, *x);
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(start, f)
+}
+
+/// The smaller of two numbers, neither of them NaN: one instruction, other than `f64::min`.
+pub(super) fn smaller(a: f64, b: f64) -> f64 {
+    if b < a { b } else { a }
+}
+
+/// The larger of two numbers, neither of them NaN.
+pub(super) fn larger(a: f64, b: f64) -> f64 {
+    if b > a { b } else { a }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the worst and the best periods were like: historical, nothing fitted.
 
-use crate::metrics::sample::Sample;
+use crate::metrics::sample::{Sample, smaller};
 use crate::metrics::{Episode, Metric, Undefined, finite};
 
 /// Share of the periods that make a tail.
@@ -47,53 +47,74 @@ fn tails(episode: &Episode<'_>) -> Result<Tails, Undefined> {
 }
 
 impl Tails {
-    /// Looks at the `n / 20 + 2` smallest and largest returns alone; `None` below 20 returns.
+    /// Looks at the `n / 20 + 2` smallest and largest returns and few more; `None` below 20 returns.
     pub(super) fn of(sample: &Sample) -> Option<Self> {
         let n = sample.len();
         if n < LEAST {
             return None;
         }
         let k = (n as f64 * TAIL) as usize + 2;
-        let lowest = smallest(sample.values(), k, |x| x);
-        let highest = smallest(sample.values(), k, |x| -x);
+        let (mut lowest, mut highest) = ends(sample, k);
         let at = (n - 1) as f64 * TAIL;
-        let (below, part) = (at as usize, at.fract());
-        let between = |sorted: &[f64]| sorted[below] + part * (sorted[below + 1] - sorted[below]);
         let size = n as f64 * TAIL;
         let whole = size as usize;
-        let sum: f64 = lowest[..whole].iter().sum::<f64>() + size.fract() * lowest[whole];
-        Some(Self { low: between(&lowest), high: -between(&highest), mean_below: sum / size })
+        let (last, _) = nth(&mut lowest, whole);
+        let mean_below = (lowest[..whole].iter().sum::<f64>() + size.fract() * last) / size;
+        Some(Self { low: between(&mut lowest, at), high: -between(&mut highest, at), mean_below })
     }
 }
 
-/// The `k` smallest of `sign(x)` in rising order; more values than `k`, all finite.
-fn smallest(values: &[f64], k: usize, sign: impl Fn(f64) -> f64) -> Vec<f64> {
-    let limit = limit(values, k, &sign);
-    let mut kept: Vec<f64> = values.iter().map(|x| sign(*x)).filter(|x| *x <= limit).collect();
-    kept.sort_unstable_by(f64::total_cmp);
-    kept.truncate(k);
-    kept
+/// Linear between the neighbours of the place `at` in rising order.
+fn between(values: &mut [f64], at: f64) -> f64 {
+    let (here, next) = nth(values, at as usize);
+    here + at.fract() * (next - here)
 }
 
-/// A value that at least `k` of the values do not exceed and few more do: the edge of a bin of a histogram.
-fn limit(values: &[f64], k: usize, sign: &impl Fn(f64) -> f64) -> f64 {
-    const BINS: usize = 512;
-    let low = values.iter().fold(f64::INFINITY, |m, x| m.min(sign(*x)));
-    let high = values.iter().fold(f64::NEG_INFINITY, |m, x| m.max(sign(*x)));
-    let scale = BINS as f64 / (high - low);
+/// The values at `n` and `n + 1` in rising order; those before them end up in front.
+fn nth(values: &mut [f64], n: usize) -> (f64, f64) {
+    let (_, here, above) = values.select_nth_unstable_by(n, f64::total_cmp);
+    let here = *here;
+    (here, above.iter().copied().reduce(smaller).unwrap_or(here))
+}
+
+/// At least the `k` smallest values, and at least the `k` largest with their signs turned; few more of either.
+///
+/// A histogram says where the tails end, so that no sort of all values is needed.
+fn ends(sample: &Sample, k: usize) -> (Vec<f64>, Vec<f64>) {
+    const BINS: usize = 1024;
+    let (values, low) = (sample.values(), sample.smallest());
+    if low == sample.largest() {
+        return (vec![low; k], vec![-low; k]);
+    }
+    let scale = BINS as f64 / (sample.largest() - low);
     if !scale.is_finite() || scale == 0.0 {
-        return f64::INFINITY;
+        return (values.to_vec(), values.iter().map(|x| -x).collect());
     }
+    let bins: Vec<u16> = values.iter().map(|x| ((x - low) * scale) as u16).collect();
     let mut counts = [0_u32; BINS + 1];
-    values.iter().for_each(|x| counts[(((sign(*x) - low) * scale) as usize).min(BINS)] += 1);
+    bins.iter().for_each(|bin| counts[usize::from(*bin).min(BINS)] += 1);
+    let first = last_bin(counts.iter(), k) as u16;
+    let last = (BINS - last_bin(counts.iter().rev(), k)) as u16;
+    let (mut lowest, mut highest) = (Vec::with_capacity(2 * k), Vec::with_capacity(2 * k));
+    for (bin, x) in bins.iter().zip(values) {
+        if *bin <= first {
+            lowest.push(*x);
+        }
+        if *bin >= last {
+            highest.push(-x);
+        }
+    }
+    (lowest, highest)
+}
+
+/// The first bin at which `k` values have been seen.
+fn last_bin<'a>(mut counts: impl Iterator<Item = &'a u32>, k: usize) -> usize {
     let mut seen = 0;
     let reached = |count: &u32| {
         seen += *count as usize;
         seen >= k
     };
-    let bin = counts.iter().position(reached).unwrap_or(BINS);
-    // One bin further, so that the rounding of an edge cannot cut a value off.
-    low + (bin + 2) as f64 / scale
+    counts.position(reached).expect("there are more values than a tail has")
 }
 
 #[cfg(test)]

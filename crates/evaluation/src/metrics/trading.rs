@@ -1,6 +1,7 @@
 //! How much was traded, what it cost, what came of it and how much was at risk.
 
-use crate::metrics::sample::lane_mean;
+use crate::curve::{EquityCurve, TradeRecord};
+use crate::metrics::sample::{lane_dot, lane_fold, lane_mean, smaller};
 use crate::metrics::{Episode, Metric, Undefined, finite};
 
 /// Number of fills.
@@ -22,7 +23,7 @@ pub fn trades_per_interval(episode: &Episode<'_>) -> Metric {
 ///
 /// A fill belongs to the period that ends at its stamp or next after it; several fills of one period count once.
 pub fn churn(episode: &Episode<'_>) -> Metric {
-    finite(trading_points(episode).len() as f64 / intervals(episode)?)
+    finite(episode.trading_points.len() as f64 / intervals(episode)?)
 }
 
 /// Profitability ratio: the share of trades that won, among those that won or lost.
@@ -70,10 +71,10 @@ pub fn commission(episode: &Episode<'_>) -> Metric {
 /// Mean of `|holdings value| / net worth` over all points: 0 is all cash, 1 fully invested, above 1 leveraged.
 pub fn exposure(episode: &Episode<'_>) -> Metric {
     let (worth, held) = (episode.curve.net_worth(), episode.curve.holdings_value());
-    if worth.iter().any(|&w| w <= 0.0) {
+    if lane_fold(worth, f64::INFINITY, smaller) <= 0.0 {
         return Err(Undefined::Ruined);
     }
-    finite(lane_mean(&worth.iter().zip(held).map(|(w, h)| h.abs() / w).collect::<Vec<_>>()))
+    finite(lane_dot(held, worth, |h, w| h.abs() / w) / worth.len() as f64)
 }
 
 /// Numbers of trades that won and lost, and the money won and lost.
@@ -86,7 +87,7 @@ struct Outcomes {
 
 fn outcomes(episode: &Episode<'_>) -> Result<Outcomes, Undefined> {
     let worth = episode.curve.net_worth();
-    let points = trading_points(episode);
+    let points = &episode.trading_points;
     let ends = points.iter().skip(1).copied().chain([episode.curve.periods()]);
     let mut found = Outcomes { wins: 0.0, losses: 0.0, won: 0.0, lost: 0.0 };
     for (start, end) in points.iter().zip(ends) {
@@ -103,10 +104,18 @@ fn outcomes(episode: &Episode<'_>) -> Result<Outcomes, Undefined> {
 }
 
 /// The points at the end of the periods that traded, rising, each once.
-fn trading_points(episode: &Episode<'_>) -> Vec<usize> {
-    let times = episode.curve.times();
-    let end = |time: i64| times.partition_point(|t| *t < time).clamp(1, episode.curve.periods());
-    let mut points: Vec<usize> = episode.trades.iter().map(|trade| end(trade.time)).collect();
+pub(super) fn trading_points(curve: &EquityCurve, trades: &[TradeRecord]) -> Vec<usize> {
+    let times = curve.times();
+    let mut at = 0;
+    let mut points: Vec<usize> = Vec::with_capacity(trades.len());
+    for trade in trades {
+        // Fills mostly come in order, so that the search goes on from the one before.
+        if at > 0 && times[at - 1] >= trade.time {
+            at = times.partition_point(|t| *t < trade.time);
+        }
+        at += times[at..].iter().take_while(|t| **t < trade.time).count();
+        points.push(at.clamp(1, curve.periods()));
+    }
     points.sort_unstable();
     points.dedup();
     points
