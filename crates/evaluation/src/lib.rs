@@ -28,6 +28,7 @@
 
 pub mod compat;
 pub mod metrics;
+pub mod splits;
 pub mod stats;
 
 mod curve;

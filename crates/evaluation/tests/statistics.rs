@@ -153,7 +153,7 @@ fn coverage(sets: usize, runs: usize, truth: (f64, f64), mut draw: impl FnMut() 
 
 #[test]
 fn intervals_cover_the_truth_in_93_to_97_of_100_sets() {
-    let sets = if nightly() { 40_000 } else { 4_000 };
+    let scale = if nightly() { 10 } else { 1 };
     // The interquartile mean of the skewed returns, from its population: the mean between the quartiles.
     let skewed_iqm = {
         let between = |k: usize| 0.25 + 0.5 * (k as f64 + 0.5) / 20_000.0;
@@ -162,6 +162,8 @@ fn intervals_cover_the_truth_in_93_to_97_of_100_sets() {
     };
     let mut report = Vec::new();
     for runs in [5, 10, 30] {
+        // Thirty runs are resampled, fewer are not, so that more sets of them cost little.
+        let sets = scale * if runs < 30 { 20_000 } else { 3_000 };
         let (mut normal, mut skewed) = (Draws(runs as u64), Draws(100 + runs as u64));
         report.push((runs, "normal", coverage(sets, runs, (0.0, 0.0), || normal.normal())));
         report.push((runs, "skewed", coverage(sets, runs, (0.0, skewed_iqm), || skewed.skewed())));
@@ -169,9 +171,7 @@ fn intervals_cover_the_truth_in_93_to_97_of_100_sets() {
     println!("{report:?}");
     for (runs, shape, (of_mean, of_iqm)) in &report {
         assert!((0.93..=0.97).contains(of_mean), "mean of {runs} {shape} runs: {of_mean}");
-        // Of 5 runs 3 are left: skew costs the interquartile mean a little more there.
-        let least = if (*runs, *shape) == (5, "skewed") { 0.92 } else { 0.93 };
-        assert!((least..=0.97).contains(of_iqm), "interquartile mean of {runs} {shape} runs: {of_iqm}");
+        assert!((0.93..=0.97).contains(of_iqm), "interquartile mean of {runs} {shape} runs: {of_iqm}");
     }
 }
 
