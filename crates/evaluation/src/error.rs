@@ -64,6 +64,12 @@ pub enum EvaluationError {
         /// What is wrong and what is needed.
         reason: String,
     },
+    /// The net worth over time cannot be compared.
+    #[error("paths of net worth: {reason}")]
+    Paths {
+        /// What is wrong and what is needed.
+        reason: String,
+    },
     /// There is no run to judge.
     #[error("a verdict needs at least one run")]
     NoRuns,
