@@ -1,7 +1,8 @@
-//! The full metric set on 10,000 returns with 1,000 fills and a benchmark.
+//! The full metric set on 10,000 returns with 1,000 fills and a benchmark, and the resampling of its intervals.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pavlov_evaluation::{Benchmark, Episode, EquityCurve, TradeRecord, evaluate};
+use pavlov_evaluation::stats::over_runs;
+use pavlov_evaluation::{Benchmark, Episode, EquityCurve, Paths, TradeRecord, evaluate, interval_over_time};
 
 fn walk(points: usize, mut state: u64) -> Vec<f64> {
     let mut next = move || {
@@ -33,5 +34,19 @@ fn metrics(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, metrics);
+/// 50,000 replicates: over 30 runs, and over a test span of 864 bars of 5 seeds and a benchmark.
+fn resampling(c: &mut Criterion) {
+    const REPLICATES: usize = 50_000;
+    let runs: Vec<f64> = walk(31, 3).windows(2).map(|w| w[1] / w[0] - 1.0).collect();
+    let agent: Vec<Vec<f64>> = (0..5).map(|seed| walk(864, 10 + seed)).collect();
+    let hold = [walk(864, 20)];
+    let paths = Paths { agent: &agent, benchmark: &hold, replicates: REPLICATES, seed: 1 };
+    let mut group = c.benchmark_group("resampling");
+    group.sample_size(10).throughput(Throughput::Elements(REPLICATES as u64));
+    group.bench_function("over_30_runs", |b| b.iter(|| over_runs(&[&runs], REPLICATES, 1)));
+    group.bench_function("over_864_bars", |b| b.iter(|| interval_over_time(&paths, 5).expect("paths of one length")));
+    group.finish();
+}
+
+criterion_group!(benches, metrics, resampling);
 criterion_main!(benches);

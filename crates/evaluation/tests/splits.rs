@@ -1,5 +1,7 @@
 //! Splits: examples by hand, and over all parameters that no training row knows what a test row is judged by.
 
+#![allow(clippy::single_range_in_vec_init)]
+
 use std::ops::Range;
 
 use pavlov_evaluation::splits::{

@@ -144,7 +144,8 @@ fn an_agent_that_always_does_the_same_is_never_called_better() {
 /// Net worth that grows by `drift` a bar and swings by `swing` every second bar.
 fn path(bars: usize, drift: f64, swing: f64) -> Vec<f64> {
     let step = |w: &mut f64, t: usize| {
-        *w *= 1.0 + drift + if t % 2 == 0 { swing } else { -swing } * (t % 7) as f64;
+        let side = if t.is_multiple_of(2) { swing } else { -swing };
+        *w *= 1.0 + drift + side * (t % 7) as f64;
         Some(*w)
     };
     [100.0].into_iter().chain((1..bars).scan(100.0, step)).collect()

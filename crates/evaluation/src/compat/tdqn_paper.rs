@@ -1,5 +1,5 @@
 //! The performance indicators of Theate and Ernst, "An application of deep reinforcement learning to algorithmic trading",
-//! Expert Systems with Applications 173 (2021), table 3, as the authors' code computes them.
+//! Expert Systems with Applications 173 (2021), as the authors' code computes them.
 
 use crate::compat::{NamedMetrics, central, finite_or, mean, variance};
 use crate::curve::elapsed_days;

@@ -10,7 +10,7 @@ const LEAST: usize = 20;
 
 /// Historical value at risk: minus the 5 % quantile of the returns of a period, a loss being positive.
 ///
-/// Jorion, "Value at Risk", 3rd ed., section 10.2 (historical simulation); the quantile interpolates linearly between
+/// Jorion, "Value at Risk", 3rd ed., on historical simulation; the quantile interpolates linearly between
 /// the neighbours of `(n - 1) / 20` (type 7 of Hyndman and Fan, 1996). Below 20 periods it is undefined.
 pub fn value_at_risk(episode: &Episode<'_>) -> Metric {
     finite(-tails(episode)?.low)
@@ -18,7 +18,7 @@ pub fn value_at_risk(episode: &Episode<'_>) -> Metric {
 
 /// Expected shortfall: minus the mean of the worst 5 % of the returns of a period, a loss being positive.
 ///
-/// Acerbi and Tasche, "On the Coherence of Expected Shortfall", Journal of Banking & Finance 26 (2002), proposition 4.1:
+/// Acerbi and Tasche, "On the Coherence of Expected Shortfall", Journal of Banking & Finance 26 (2002):
 /// the return on which 5 % of `n` ends counts with its share.
 pub fn expected_shortfall(episode: &Episode<'_>) -> Metric {
     finite(-tails(episode)?.mean_below)

@@ -29,7 +29,7 @@ pub fn churn(episode: &Episode<'_>) -> Metric {
 /// Profitability ratio: the share of trades that won, among those that won or lost.
 ///
 /// Theate and Ernst, "An application of deep reinforcement learning to algorithmic trading", Expert Systems with
-/// Applications 173 (2021), table 3. A trade runs from the close of a period that traded to the close of the next one
+/// Applications 173 (2021), performance indicators. A trade runs from the close of a period that traded to the close of the next one
 /// that did, or to the end; its result is the change of net worth between them. So the costs of leaving belong to it, and
 /// it is defined with several assets and with holdings from the start.
 pub fn profitability_ratio(episode: &Episode<'_>) -> Metric {
@@ -39,7 +39,7 @@ pub fn profitability_ratio(episode: &Episode<'_>) -> Metric {
 
 /// Profit and loss ratio: the mean gain of the trades that won over the mean loss of those that lost.
 ///
-/// Theate and Ernst (2021), table 3; trades as in [`profitability_ratio`]. [`Undefined::NoLosingTrades`] if none lost.
+/// Theate and Ernst (2021); trades as in [`profitability_ratio`]. [`Undefined::NoLosingTrades`] if none lost.
 pub fn profit_loss_ratio(episode: &Episode<'_>) -> Metric {
     let Outcomes { wins, losses, won, lost } = outcomes(episode)?;
     match losses > 0.0 {

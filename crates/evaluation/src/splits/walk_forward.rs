@@ -77,7 +77,8 @@ fn past(from: usize, test: Range<usize>, rows: Range<usize>, reach: &Reach) -> R
     if end <= from {
         return Err(SplitError::Empty { to: "train", rows, cure: "test later, or shorten horizon and embargo" });
     }
-    let split = Split { train: vec![from..end], test: vec![test], rule: Rule::Past };
+    let train = from..end;
+    let split = Split { train: vec![train], test: vec![test], rule: Rule::Past };
     split.check(reach)?;
     Ok(split)
 }

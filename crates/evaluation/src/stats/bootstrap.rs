@@ -8,9 +8,9 @@ use crate::student_t::student_t_quantile;
 ///
 /// Strata as Agarwal et al., "Deep RL at the Edge of the Statistical Precipice" (NeurIPS 2021), section 4.1. They take
 /// percentiles; the bias-corrected and accelerated quantiles of Efron, "Better Bootstrap Confidence Intervals" (1987),
-/// with the acceleration of several samples (Davison and Hinkley, "Bootstrap Methods and Their Application", section
-/// 5.3.2), also follow the skew of returns. Plain quantiles are too narrow by `sqrt((n - 1) / n)` and by normal instead
-/// of t; they are widened as Hesterberg, "What Teachers Should Know About the Bootstrap" (2015), section 4.4, does.
+/// with the acceleration of several samples (Davison and Hinkley, "Bootstrap Methods and Their Application", chapter 5),
+/// also follow the skew of returns. Plain quantiles are too narrow by `sqrt((n - 1) / n)` and by normal instead of t; they
+/// are widened as Hesterberg, "What Teachers Should Know About the Bootstrap" (2015), does.
 /// `None` if a stratum has fewer than 2 runs or a value is not finite. 50,000 replicates are the number of Agarwal et al.
 pub fn stratified_bootstrap(
     strata: &[&[f64]],

@@ -30,15 +30,16 @@ impl BlockBootstrap {
         if n == 0 {
             return Vec::new();
         }
-        let prefixes: Vec<Vec<f64>> = columns.iter().map(|column| prefix(column)).collect();
-        let mut sums = vec![0.0; columns.len()];
+        let (width, prefixes) = (columns.len(), prefixes(columns, n));
+        let row = |t: usize| &prefixes[t * width..(t + 1) * width];
+        let mut sums = vec![0.0; width];
         let replicate = |mut draws: Draws| {
             sums.fill(0.0);
             self.blocks(n, &mut draws, |start, len| {
-                for (sum, prefix) in sums.iter_mut().zip(&prefixes) {
-                    let end = start + len;
-                    *sum += prefix[end.min(n)] - prefix[start];
-                    *sum += prefix[end.saturating_sub(n)];
+                let end = start + len;
+                let (from, to, wrapped) = (row(start), row(end.min(n)), row(end.saturating_sub(n)));
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum += to[i] - from[i] + wrapped[i];
                 }
             });
             statistic(&sums)
@@ -48,31 +49,54 @@ impl BlockBootstrap {
 
     /// Calls `visit(start, len)` for blocks of `n` periods in all; a block may run over the end to the start.
     fn blocks(&self, n: usize, draws: &mut Draws, mut visit: impl FnMut(usize, usize)) {
-        let decay = (-1.0 / self.mean_length.max(1.0)).ln_1p();
+        let lengths = Lengths::new(self.mean_length);
         let mut left = n;
         while left > 0 {
-            let start = draws.below(n);
-            // At a mean of 1 the logarithm is minus infinity and every block has one period.
-            let len = (1.0 + (draws.unit().ln() / decay).floor()).min(left as f64) as usize;
+            let (start, unit) = draws.below_and_unit(n);
+            let len = lengths.at(unit).min(left);
             visit(start, len);
             left -= len;
         }
     }
 }
 
-fn prefix(values: &[f64]) -> Vec<f64> {
-    let step = |sum: &mut f64, x: &f64| {
-        *sum += x;
-        Some(*sum)
-    };
-    std::iter::once(0.0).chain(values.iter().scan(0.0, step)).collect()
+/// Geometric lengths: one more than the `k` with `q^(k + 1) < u <= q^k`, `q` being 1 less 1 over the mean.
+struct Lengths {
+    powers: [f64; 8],
+    decay: f64,
+}
+
+impl Lengths {
+    fn new(mean: f64) -> Self {
+        let longer = 1.0 - 1.0 / mean.max(1.0);
+        Self { powers: std::array::from_fn(|k| longer.powi(k as i32 + 1)), decay: longer.ln() }
+    }
+
+    /// Short lengths are looked up: most are, and a logarithm takes longer than the sums of a block.
+    fn at(&self, unit: f64) -> usize {
+        match self.powers.iter().position(|power| unit > *power) {
+            Some(k) => k + 1,
+            None => 1 + (unit.ln() / self.decay) as usize,
+        }
+    }
+}
+
+/// Sums of every column over the first `t` periods, `[n + 1, C]`, a row after the other.
+fn prefixes(columns: &[&[f64]], n: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; columns.len()];
+    let mut rows = sums.clone();
+    for t in 0..n {
+        sums.iter_mut().zip(columns).for_each(|(sum, column)| *sum += column[t]);
+        rows.extend(&sums);
+    }
+    rows
 }
 
 /// The mean block length that estimates the variance of the mean best, in periods, from 1 to `ceil(min(3 sqrt n, n / 3))`.
 ///
 /// Politis and White, "Automatic Block-Length Selection for the Dependent Bootstrap", Econometric Reviews 23 (2004),
-/// section 3, with the correction of Patton, Politis and White (2009): `(G / g(0))^(2/3) * n^(1/3)` for the stationary
-/// bootstrap, with the flat-top window and the rule for its width in their section 3.2. 1 below 10 values and for values
+/// with the correction of Patton, Politis and White (2009): `(G / g(0))^(2/3) * n^(1/3)` for the stationary
+/// bootstrap, with their flat-top window and their rule for its width. 1 below 10 values and for values
 /// that do not vary.
 pub fn optimal_block_length(values: &[f64]) -> f64 {
     let n = values.len();

@@ -22,8 +22,12 @@ impl Draws {
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
     }
 
-    /// A number above 0 and at most 1.
-    pub(super) fn unit(&mut self) -> f64 {
-        ((self.0.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    /// A whole number below `n` and a number above 0 and at most 1, each from half of one draw.
+    ///
+    /// The bias of the first is below `n / 2^32`, the step of the second `2^-32`.
+    pub(super) fn below_and_unit(&mut self, n: usize) -> (usize, f64) {
+        let draw = self.0.next_u64();
+        let below = (u128::from(draw >> 32) * n as u128) >> 32;
+        (below as usize, ((draw as u32 as f64) + 1.0) / (1_u64 << 32) as f64)
     }
 }

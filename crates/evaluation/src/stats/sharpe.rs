@@ -35,7 +35,7 @@ impl SharpeEvidence {
     /// Probabilistic Sharpe ratio: the confidence that the true ratio of a period exceeds `benchmark`.
     ///
     /// `Phi((SR - SR*) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1) / 4 SR^2))`: Bailey and Lopez de Prado, "The Sharpe Ratio
-    /// Efficient Frontier", Journal of Risk 15 (2012), equation 11. `None` below 2 periods or where the root is of
+    /// Efficient Frontier", Journal of Risk 15 (2012). `None` below 2 periods or where the root is of
     /// nothing.
     pub fn probabilistic(&self, benchmark: f64) -> Option<f64> {
         let variance = self.variance()?;
@@ -46,15 +46,14 @@ impl SharpeEvidence {
     /// Deflated Sharpe ratio: the confidence that the true ratio exceeds what the best of `trials` strategies without
     /// skill shows; `trials_variance` is the variance of the tried strategies' ratios of a period.
     ///
-    /// Bailey and Lopez de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management 40 (2014), equation 2.
+    /// Bailey and Lopez de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management 40 (2014).
     pub fn deflated(&self, trials: usize, trials_variance: f64) -> Option<f64> {
         self.probabilistic(expected_maximum_sharpe(trials, trials_variance)?)
     }
 
     /// Minimum track record length: the periods after which this ratio would exceed `benchmark` at `confidence`.
     ///
-    /// `1 + (1 - g3 SR + (g4 - 1) / 4 SR^2) (z / (SR - SR*))^2`: Bailey and Lopez de Prado (2012), section on the minimum
-    /// track record length. `None` if the ratio is not above the benchmark or the confidence not inside (0.5, 1).
+    /// `1 + (1 - g3 SR + (g4 - 1) / 4 SR^2) (z / (SR - SR*))^2`: Bailey and Lopez de Prado (2012). `None` if the ratio is not above the benchmark or the confidence not inside (0.5, 1).
     pub fn minimum_track_record(&self, benchmark: f64, confidence: f64) -> Option<f64> {
         let z = normal_quantile(confidence).filter(|z| *z > 0.0 && z.is_finite())?;
         let above = self.sharpe - benchmark;
@@ -70,8 +69,8 @@ impl SharpeEvidence {
 
 /// The ratio of a period that the best of `trials` strategies without skill is expected to show.
 ///
-/// `sqrt(V) ((1 - g) z(1 - 1 / N) + g z(1 - 1 / (N e)))` with Euler's constant `g`: Bailey and Lopez de Prado (2014),
-/// equation 1. One trial chooses nothing and gives 0; `None` for none or a variance below 0.
+/// `sqrt(V) ((1 - g) z(1 - 1 / N) + g z(1 - 1 / (N e)))` with Euler's constant `g`: Bailey and Lopez de Prado (2014).
+/// One trial chooses nothing and gives 0; `None` for none or a variance below 0.
 pub fn expected_maximum_sharpe(trials: usize, variance: f64) -> Option<f64> {
     const EULER: f64 = 0.577_215_664_901_532_9;
     if trials == 0 || !(variance >= 0.0 && variance.is_finite()) {
