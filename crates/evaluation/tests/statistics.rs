@@ -152,6 +152,7 @@ fn coverage(sets: usize, runs: usize, truth: (f64, f64), mut draw: impl FnMut() 
 }
 
 #[test]
+#[allow(clippy::print_stdout)]
 fn intervals_cover_the_truth_in_93_to_97_of_100_sets() {
     let scale = if nightly() { 10 } else { 1 };
     // The interquartile mean of the skewed returns, from its population: the mean between the quartiles.
@@ -172,6 +173,26 @@ fn intervals_cover_the_truth_in_93_to_97_of_100_sets() {
     for (runs, shape, (of_mean, of_iqm)) in &report {
         assert!((0.93..=0.97).contains(of_mean), "mean of {runs} {shape} runs: {of_mean}");
         assert!((0.93..=0.97).contains(of_iqm), "interquartile mean of {runs} {shape} runs: {of_iqm}");
+    }
+}
+
+#[test]
+fn intervals_over_several_tasks_cover_the_truth_as_often() {
+    let sets = if nightly() { 20_000 } else { 3_000 };
+    for (runs, seed) in [(4, 21), (10, 22)] {
+        let mut draws = Draws(seed);
+        // Three tasks with means 0, 1 and 2 and spreads 1, 2 and 3: 12 runs take Welch's interval, 30 the bootstrap.
+        let task = |k: u32, draws: &mut Draws| -> Vec<f64> {
+            (0..runs).map(|_| f64::from(k) + f64::from(k + 1) * draws.normal()).collect()
+        };
+        let holds = |set: &u64| {
+            let tasks: Vec<Vec<f64>> = (0..3).map(|k| task(k, &mut draws)).collect();
+            let strata: Vec<&[f64]> = tasks.iter().map(Vec::as_slice).collect();
+            let [low, high] = over_runs(&strata, 1000, *set).unwrap().mean.ci95.unwrap();
+            low <= 1.0 && 1.0 <= high
+        };
+        let share = (0..sets).filter(holds).count() as f64 / sets as f64;
+        assert!((0.93..=0.97).contains(&share), "3 tasks of {runs} runs: {share}");
     }
 }
 
@@ -237,7 +258,6 @@ fn intervals_over_time_cover_dependent_returns_nearly_as_often_as_they_say() {
         low <= 0.0 && 0.0 <= high
     };
     let share = (0..sets).filter(covers).count() as f64 / sets as f64;
-    println!("{share}");
     // Blocks cut some of the dependence off, so the percentile interval is a little too narrow at 500 periods.
     assert!((0.90..=0.97).contains(&share), "covered {share}");
 }
