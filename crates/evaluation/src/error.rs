@@ -26,6 +26,14 @@ pub enum EvaluationError {
         /// Number of values.
         values: usize,
     },
+    /// A benchmark has no returns.
+    #[error("a benchmark must stay above 0, got {value} at point {index}; returns are relative to it")]
+    BenchmarkValue {
+        /// Index of the point.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
     /// A curve has no period.
     #[error("an equity curve needs at least 2 points, got {got}; make the span longer")]
     TooShort {

@@ -1,5 +1,6 @@
 //! Every metric: by hand, by invariance, and on curves that try to make it lie.
 
+use pavlov_evaluation::metrics::drawdowns;
 use pavlov_evaluation::{
     Benchmark, Episode, EquityCurve, METRICS, Metric, PeriodsPerYear, TradeRecord, Undefined, evaluate,
 };
@@ -103,6 +104,9 @@ fn a_benchmark_of_the_same_stamps_is_the_same_as_one_joined() {
     }
     assert_eq!(evaluate(&Episode::new(&account, &[], 0.0))["beta"], Err(Undefined::NoBenchmark));
     assert_eq!(against(&[7, 8], &[1.0, 2.0])["alpha"], Err(Undefined::NoOverlap));
+    let refusal = |times: &[i64], values: &[f64]| Benchmark::new(times, values).unwrap_err().to_string();
+    assert!(refusal(&[1, 2], &[1.0, -37.6]).contains("must stay above 0, got -37.6 at point 1"));
+    assert!(refusal(&[1, 2], &[1.0]).contains("one value for each of its 2 times, got 1"));
     let itself = against(&times, &[10.0, 11.0, 9.9, 10.89]);
     assert_eq!(itself["information_ratio"], Err(Undefined::NoVariance));
     close(itself["beta"], 1.0);
@@ -233,7 +237,8 @@ proptest! {
         let holdings = [0.0].into_iter().chain(rest.iter().map(|x| x.1)).collect();
         let curve = EquityCurve::new(times, net_worth, holdings).unwrap();
         let trades = [TradeRecord { time: 0, shares, price, fee: shares }];
-        let values: Vec<f64> = curve.holdings_value().to_vec();
+        let above = |x: &f64| if *x > 0.0 { *x } else { 1.0 };
+        let values: Vec<f64> = curve.holdings_value().iter().map(above).collect();
         let benchmark = Benchmark::new(curve.times(), &values).unwrap();
         for (name, metric) in evaluate(&Episode::new(&curve, &trades, risk_free).against(&benchmark)) {
             prop_assert!(metric.is_err() || metric.is_ok_and(f64::is_finite), "{} is {:?}", name, metric);
@@ -257,6 +262,21 @@ proptest! {
         prop_assert!((0.0..1.0).contains(&drawdown));
         let falls = worth.windows(2).any(|pair| pair[1] < pair[0]);
         prop_assert_eq!(drawdown > 0.0, falls);
+    }
+
+    #[test]
+    fn drawdowns_are_those_of_a_walk_point_by_point(steps in prop::collection::vec(-0.05..0.05_f64, 2..300)) {
+        let worth: Vec<f64> = steps.iter().scan(100.0, |w, r| { *w *= 1.0 + r; Some((*w * 4.0).round() / 4.0) }).collect();
+        let got = metrics(&worth, 0.0);
+        let below = drawdowns(&worth);
+        prop_assert_eq!(got["maximum_drawdown"], Ok(below.iter().copied().fold(0.0, f64::max)));
+        let (mut length, mut longest) = (0, 0);
+        for fraction in below {
+            length = if fraction > 0.0 { length + 1 } else { 0 };
+            longest = longest.max(length);
+        }
+        prop_assert_eq!(got["drawdown_length_periods"], Ok(f64::from(longest)));
+        prop_assert_eq!(got["drawdown_length_days"], Ok(f64::from(longest)));
     }
 
     #[test]

@@ -18,14 +18,17 @@ impl<'a> Benchmark<'a> {
     ///
     /// # Errors
     /// [`EvaluationError`] if the lengths differ, there are fewer than 2 values, the times do not rise or a value is not
-    /// finite.
+    /// finite or not above 0.
     pub fn new(times: &'a [i64], values: &'a [f64]) -> Result<Self, EvaluationError> {
         if times.len() != values.len() {
             return Err(EvaluationError::BenchmarkLengths { times: times.len(), values: values.len() });
         }
         check_times(times)?;
         check_finite("benchmark", values)?;
-        Ok(Self { times, values })
+        match values.iter().position(|x| *x <= 0.0) {
+            Some(index) => Err(EvaluationError::BenchmarkValue { index, value: values[index] }),
+            None => Ok(Self { times, values }),
+        }
     }
 }
 
