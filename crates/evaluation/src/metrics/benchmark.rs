@@ -2,7 +2,7 @@
 
 use crate::curve::{EquityCurve, check_finite, check_times};
 use crate::error::EvaluationError;
-use crate::metrics::sample::{Sample, lane_dot, returns_of, rounding};
+use crate::metrics::sample::{Sample, lane_dot, rounding};
 use crate::metrics::{Episode, Metric, Undefined, finite};
 use crate::periods::PeriodsPerYear;
 
@@ -35,8 +35,11 @@ impl<'a> Benchmark<'a> {
 /// Returns of both over the same periods.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Aligned {
-    own: Sample,
+    /// Returns of the account between common stamps; `None` if those are all of its stamps.
+    joined: Option<Sample>,
     other: Sample,
+    /// Sum of the products of the deviations from the means.
+    products: f64,
     periods_per_year: PeriodsPerYear,
 }
 
@@ -45,21 +48,32 @@ impl Aligned {
     pub(super) fn new(curve: &EquityCurve, own: &Sample, benchmark: &Benchmark<'_>) -> Result<Self, Undefined> {
         let (worth, times) = (curve.net_worth(), curve.times());
         if times == benchmark.times {
-            let other = Sample::new(returns_of(benchmark.values)?);
-            return Ok(Self { own: own.clone(), other, periods_per_year: curve.periods_per_year() });
+            return Ok(Self::of(own, None, Sample::of(benchmark.values)?, curve.periods_per_year()));
         }
-        let (mut stamps, mut own, mut other) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut stamps, mut joined, mut other) = (Vec::new(), Vec::new(), Vec::new());
         let mut j = 0;
         for (time, w) in times.iter().zip(worth) {
             j += benchmark.times[j..].iter().take_while(|t| *t < time).count();
             if benchmark.times.get(j) == Some(time) {
                 stamps.push(*time);
-                own.push(*w);
+                joined.push(*w);
                 other.push(benchmark.values[j]);
             }
         }
         let periods_per_year = PeriodsPerYear::from_times(&stamps).map_err(|_| Undefined::NoOverlap)?;
-        Ok(Self { own: Sample::new(returns_of(&own)?), other: Sample::new(returns_of(&other)?), periods_per_year })
+        let joined = Sample::of(&joined)?;
+        Ok(Self::of(&joined.clone(), Some(joined), Sample::of(&other)?, periods_per_year))
+    }
+
+    fn of(own: &Sample, joined: Option<Sample>, other: Sample, periods_per_year: PeriodsPerYear) -> Self {
+        let (x, y) = (own.mean(), other.mean());
+        let products = lane_dot(own.values(), other.values(), |r, b| (r - x) * (b - y));
+        Self { joined, other, products, periods_per_year }
+    }
+
+    /// Returns of the account over the periods of the benchmark's.
+    fn own<'a>(&'a self, episode: &'a Episode<'_>) -> Result<&'a Sample, Undefined> {
+        self.joined.as_ref().map_or_else(|| episode.sample(), Ok)
     }
 }
 
@@ -67,18 +81,17 @@ impl Aligned {
 ///
 /// Sharpe, "Capital Asset Prices", Journal of Finance 19 (1964); the least-squares slope with an intercept.
 pub fn beta(episode: &Episode<'_>) -> Metric {
-    let Aligned { own, other, .. } = episode.aligned()?;
+    let Aligned { other, products, .. } = episode.aligned()?;
     other.spread()?;
-    let variance = other.variance()? * (other.len() - 1) as f64;
-    let (x, y) = (own.mean(), other.mean());
-    finite(lane_dot(own.values(), other.values(), |r, b| (r - x) * (b - y)) / variance)
+    finite(products / (other.variance()? * (other.len() - 1) as f64))
 }
 
 /// Jensen's alpha, a year: `ppy * (mean(r) - f - beta * (mean(b) - f))` with `f = risk_free / ppy`.
 ///
 /// Jensen, "The Performance of Mutual Funds in the Period 1945-1964", Journal of Finance 23 (1968). It is not compounded.
 pub fn alpha(episode: &Episode<'_>) -> Metric {
-    let Aligned { own, other, periods_per_year, .. } = episode.aligned()?;
+    let aligned = episode.aligned()?;
+    let (own, Aligned { other, periods_per_year, .. }) = (aligned.own(episode)?, aligned);
     let rate = episode.risk_free / periods_per_year.get();
     let excess = own.mean() - rate - beta(episode)? * (other.mean() - rate);
     finite(excess * periods_per_year.get())
@@ -89,7 +102,8 @@ pub fn alpha(episode: &Episode<'_>) -> Metric {
 /// Goodwin, "The Information Ratio", Financial Analysts Journal 54 (1998). [`Undefined::NoVariance`] if the account moves
 /// with the benchmark.
 pub fn information_ratio(episode: &Episode<'_>) -> Metric {
-    let Aligned { own, other, periods_per_year } = episode.aligned()?;
+    let aligned = episode.aligned()?;
+    let (own, Aligned { other, periods_per_year, .. }) = (aligned.own(episode)?, aligned);
     let (r, b, n) = (own.values(), other.values(), own.len() as f64);
     if r.len() < 2 {
         return Err(Undefined::TooFewPeriods);

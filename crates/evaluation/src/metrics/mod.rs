@@ -59,7 +59,7 @@ pub struct Episode<'a> {
 impl<'a> Episode<'a> {
     /// Bundles a curve with its trades; the periods per year are counted in the curve.
     pub fn new(curve: &'a EquityCurve, trades: &'a [TradeRecord], risk_free: f64) -> Self {
-        let sample = simple_returns(curve).map(Sample::new);
+        let sample = Sample::of(curve.net_worth());
         Self {
             curve,
             trades,

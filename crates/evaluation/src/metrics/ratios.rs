@@ -53,8 +53,9 @@ pub fn calmar(episode: &Episode<'_>) -> Metric {
 /// that breaks even; it is not annualised.
 pub fn omega(episode: &Episode<'_>) -> Metric {
     let (sample, rate) = (episode.sample()?, episode.rate()?);
-    let gains = lane_sum(sample.values(), |r| larger(r - rate, 0.0));
     let losses = lane_sum(sample.values(), |r| larger(rate - r, 0.0));
+    // Gains less losses are the sum of all excess returns.
+    let gains = larger(losses + (sample.mean() - rate) * sample.len() as f64, 0.0);
     match losses > rounding(sample.largest_from(rate)) {
         true => finite(gains / losses),
         false => Err(Undefined::NoLosses),

@@ -23,6 +23,13 @@ impl Sample {
         Self { values, mean, squares, smallest, largest }
     }
 
+    /// Simple returns of a series of values, `[n + 1]`; what cannot be computed as [`simple_returns`] says.
+    pub(super) fn of(worth: &[f64]) -> Result<Self, Undefined> {
+        let sample = Self::new(returns_of(worth)?);
+        // Values above 0 have no returns that are NaN, so that the extremes tell whether all are finite.
+        if sample.largest.is_finite() { Ok(sample) } else { Err(Undefined::NotFinite) }
+    }
+
     /// The returns themselves, `[n]`.
     pub fn values(&self) -> &[f64] {
         &self.values
@@ -107,20 +114,15 @@ impl Sample {
 /// # Errors
 /// [`Undefined::Ruined`] if a net worth before the last is 0 or below; [`Undefined::NotFinite`] if one overflows.
 pub fn simple_returns(curve: &EquityCurve) -> Result<Vec<f64>, Undefined> {
-    returns_of(curve.net_worth())
+    Ok(Sample::of(curve.net_worth())?.values)
 }
 
-/// Simple returns of a series of values, `[T]` to `[T - 1]`, as [`simple_returns`] of a curve.
-pub(super) fn returns_of(worth: &[f64]) -> Result<Vec<f64>, Undefined> {
+/// Simple returns of a series of values; one that overflows is infinite.
+fn returns_of(worth: &[f64]) -> Result<Vec<f64>, Undefined> {
     if lane_fold(&worth[..worth.len() - 1], f64::INFINITY, smaller) <= 0.0 {
         return Err(Undefined::Ruined);
     }
-    let returns: Vec<f64> = worth[1..].iter().zip(worth).map(|(now, before)| now / before - 1.0).collect();
-    // 0 times a number is 0 if it is finite and NaN otherwise.
-    match lane_sum(&returns, |r| 0.0 * r) == 0.0 {
-        true => Ok(returns),
-        false => Err(Undefined::NotFinite),
-    }
+    Ok(worth[1..].iter().zip(worth).map(|(now, before)| now / before - 1.0).collect())
 }
 
 /// What the rounding of a quotient of two net worths can contribute to a return of this size.

@@ -1,7 +1,7 @@
 //! How much was traded, what it cost, what came of it and how much was at risk.
 
 use crate::curve::{EquityCurve, TradeRecord};
-use crate::metrics::sample::{lane_dot, lane_fold, lane_mean, smaller};
+use crate::metrics::sample::{lane_dot, lane_mean};
 use crate::metrics::{Episode, Metric, Undefined, finite};
 
 /// Number of fills.
@@ -71,7 +71,7 @@ pub fn commission(episode: &Episode<'_>) -> Metric {
 /// Mean of `|holdings value| / net worth` over all points: 0 is all cash, 1 fully invested, above 1 leveraged.
 pub fn exposure(episode: &Episode<'_>) -> Metric {
     let (worth, held) = (episode.curve.net_worth(), episode.curve.holdings_value());
-    if lane_fold(worth, f64::INFINITY, smaller) <= 0.0 {
+    if matches!(episode.sample(), Err(Undefined::Ruined)) || worth[worth.len() - 1] <= 0.0 {
         return Err(Undefined::Ruined);
     }
     finite(lane_dot(held, worth, |h, w| h.abs() / w) / worth.len() as f64)
