@@ -110,9 +110,9 @@ Every split is checked before it is returned; one that leaks is an error that na
 ## The verdict
 
 The interval over the seeds covers the chance of training, the one over time the chance of a market that goes on as in the
-test span. The wider of the two is quoted, and better is said only if both lie above 0. If half of the seeds or more
-collapsed to a constant policy, the verdict says so first and never says better. It always says how long the test span was,
-and that a short one says little.
+test span. The wider of the two is quoted, or the only one that contains 0; better is said only if both lie above 0. If half
+of the seeds or more collapsed to a constant policy, the verdict says so first and never says better. It always says how long
+the test span was, and that a short one says little.
 ";
 
 #[test]

@@ -166,8 +166,13 @@ fn the_wider_of_two_intervals_is_quoted_and_both_must_agree() {
     let [low, high] = verdict.time_ci95.unwrap();
     assert!(low < 0.0 && high > 0.0);
     assert_eq!((verdict.quoted.unwrap().covers, verdict.quoted.unwrap().ci95), (Covers::Time, [low, high]));
-    assert!(verdict.sentences[0].contains("over time, wider than over the seeds"), "{}", verdict.sentences[0]);
-    assert!(verdict.text().contains("Of two intervals the wider is quoted"), "{}", verdict.text());
+    assert!(verdict.sentences[0].contains("over blocks of time)"), "{}", verdict.sentences[0]);
+    assert!(verdict.text().contains("Of two intervals the one that claims less is quoted"), "{}", verdict.text());
+    // Wide but certain over the seeds, narrower over time but with 0 inside: the doubt is quoted.
+    let apart = Verdict::of(&Evidence { agent: &[10.0, 11.0, 12.0], paths: Some(paths), ..alone }).unwrap();
+    let [from, to] = apart.comparisons["buy & hold"].ci95.unwrap();
+    assert!(from > 0.0 && to - from > high - low);
+    assert_eq!((apart.outcome, apart.quoted.unwrap().covers), (Outcome::NotDistinguishable, Covers::Time));
     let one = Evidence { agent: &returns[..1], paths: Some(Paths { agent: &agent[..1], ..paths }), ..alone };
     let one = Verdict::of(&one).unwrap();
     assert_eq!((one.outcome, one.quoted), (Outcome::OneSeed, None));

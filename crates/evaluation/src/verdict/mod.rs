@@ -88,7 +88,7 @@ pub enum Covers {
     Time,
 }
 
-/// The interval that a verdict quotes: the wider of the two.
+/// The interval that a verdict quotes: of two the wider, or the only one that contains 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quoted {
     /// 95 % interval of the difference of the returns, as fractions.
@@ -282,12 +282,18 @@ fn mostly(collapsed: &BTreeMap<String, usize>, seeds: usize) -> bool {
     2 * collapsed.values().sum::<usize>() >= seeds
 }
 
-/// The wider interval; for one seed neither, since the chance of training is unknown.
+/// The wider interval, or the only one that contains 0; for one seed neither, since the chance of training is unknown.
 fn quoted(over_seeds: Option<[f64; 2]>, over_time: Option<[f64; 2]>) -> Option<Quoted> {
     let seeds = over_seeds.map(|ci95| Quoted { ci95, covers: Covers::Seeds })?;
     let time = over_time.map(|ci95| Quoted { ci95, covers: Covers::Time });
+    let doubt = |quoted: &Quoted| outcome(Some(quoted.ci95)) == Outcome::NotDistinguishable;
     let width = |quoted: &Quoted| quoted.ci95[1] - quoted.ci95[0];
-    Some(time.filter(|time| width(time) > width(&seeds)).unwrap_or(seeds))
+    let claims_less = |time: &Quoted| match (doubt(time), doubt(&seeds)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => width(time) > width(&seeds),
+    };
+    Some(time.filter(claims_less).unwrap_or(seeds))
 }
 
 /// Seeds of each constant policy.

@@ -88,7 +88,7 @@ fn claim(verdict: &Verdict, agent: &[f64], baseline: &Baseline) -> String {
         let [low, high] = quoted.ci95;
         let over = match quoted.covers {
             Covers::Seeds => count(agent.len(), "seed"),
-            Covers::Time => "over time, wider than over the seeds".to_owned(),
+            Covers::Time => "over blocks of time".to_owned(),
         };
         format!(" (95 % interval {} to {}, {over})", points(low), points(high))
     });
@@ -146,7 +146,7 @@ fn scope(verdict: &Verdict) -> String {
             format!("The interval is over {seeds} only: it covers the chance of training, not that of the market.")
         }
         (_, Some(_)) => format!(
-            "Of two intervals the wider is quoted: that over {seeds} covers the chance of training, that over blocks of time \
+            "Of two intervals the one that claims less is quoted: that over {seeds} covers the chance of training, that over blocks of time \
              the chance of a market that goes on as in this span."
         ),
     };
