@@ -92,7 +92,8 @@ pub(crate) fn check_times(times: &[i64]) -> Result<(), EvaluationError> {
     }
 }
 
-fn check_finite(column: &'static str, values: &[f64]) -> Result<(), EvaluationError> {
+/// Checks that every value is finite.
+pub(crate) fn check_finite(column: &'static str, values: &[f64]) -> Result<(), EvaluationError> {
     match values.iter().position(|x| !x.is_finite()) {
         Some(index) => Err(EvaluationError::NotFinite { column, index, value: values[index] }),
         None => Ok(()),

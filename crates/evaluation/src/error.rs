@@ -18,6 +18,22 @@ pub enum EvaluationError {
         /// Number of holdings values.
         holdings_value: usize,
     },
+    /// The columns of a benchmark differ in length.
+    #[error("a benchmark needs one value for each of its {times} times, got {values}")]
+    BenchmarkLengths {
+        /// Number of time stamps.
+        times: usize,
+        /// Number of values.
+        values: usize,
+    },
+    /// A benchmark has no returns.
+    #[error("a benchmark must stay above 0, got {value} at point {index}; returns are relative to it")]
+    BenchmarkValue {
+        /// Index of the point.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
     /// A curve has no period.
     #[error("an equity curve needs at least 2 points, got {got}; make the span longer")]
     TooShort {
@@ -49,6 +65,18 @@ pub enum EvaluationError {
     NoCapital {
         /// First net worth.
         value: f64,
+    },
+    /// The probability of overfitting cannot be computed.
+    #[error("probability of overfitting: {reason}")]
+    Overfitting {
+        /// What is wrong and what is needed.
+        reason: String,
+    },
+    /// The net worth over time cannot be compared.
+    #[error("paths of net worth: {reason}")]
+    Paths {
+        /// What is wrong and what is needed.
+        reason: String,
     },
     /// There is no run to judge.
     #[error("a verdict needs at least one run")]

@@ -5,8 +5,12 @@
 //!
 //! 1. [`evaluate`] turns one episode into the numbers of [`METRICS`]. What is undefined is `Err` with its reason
 //!    ([`Undefined`]), never NaN and never a silent 0. Periods per year are counted in the data ([`PeriodsPerYear`]).
-//! 2. [`Summary`] joins the same number of several seeds: mean, spread and a Student t interval.
+//!    [`compat`] has two published sets of definitions where they differ.
+//! 2. [`Summary`] joins the same number of several seeds: mean, spread and a Student t interval. [`stats`] goes further:
+//!    interquartile means, resampling over runs and over time, deflated Sharpe ratios, the probability of overfitting.
 //! 3. [`Verdict`] compares the agent with its baselines and says in plain English what can and cannot be claimed.
+//!
+//! [`splits`] says which rows train and which test, so that none leaks.
 //!
 //! ```
 //! use pavlov_evaluation::{Episode, EquityCurve, Summary, TradeRecord, Undefined, evaluate};
@@ -26,7 +30,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod compat;
 pub mod metrics;
+pub mod splits;
+pub mod stats;
 
 mod curve;
 mod error;
@@ -38,8 +45,11 @@ mod wording;
 
 pub use curve::{EquityCurve, TradeRecord};
 pub use error::EvaluationError;
-pub use metrics::{Better, Episode, METRICS, Metric, MetricEntry, Undefined, Unit, evaluate};
+pub use metrics::{Benchmark, Better, Episode, METRICS, Metric, MetricEntry, Undefined, Unit, evaluate};
 pub use periods::PeriodsPerYear;
 pub use student_t::student_t_quantile;
 pub use summary::Summary;
-pub use verdict::{Baseline, BaselineReturns, Comparison, Outcome, TestSpan, Verdict};
+pub use verdict::{
+    Baseline, BaselineReturns, Comparison, Covers, Evidence, Level, Outcome, Paths, Quoted, Skill, TestSpan, Verdict,
+    interval_over_time,
+};

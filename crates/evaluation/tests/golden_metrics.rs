@@ -1,8 +1,9 @@
-//! The reference's trade metrics, where its definitions are ours.
+//! The reference's trade metrics: where its definitions are ours, and under its own definitions.
 //!
 //! Ours differ by intent in three places: Sortino's downside runs over all periods (theirs over the losses), the starting
 //! capital is the first peak (theirs is the first period's close), and a ratio without variance is undefined (theirs 0).
 
+use pavlov_evaluation::compat::{ArticleInput, ddqn_article};
 use pavlov_evaluation::{Episode, EquityCurve, METRICS, Metric, Undefined, evaluate};
 use pavlov_testkit::golden::{GoldenCase, assert_close, float, floats, golden_cases};
 
@@ -56,4 +57,34 @@ fn golden_metrics_equal_the_references_where_the_definitions_agree() {
             check(case, "volatility", per_period, "Standard Deviation");
         }
     }
+}
+
+#[test]
+fn golden_metrics_of_the_article_are_met_under_its_own_definitions() {
+    let cases = golden_cases("metrics", "case_");
+    let mut compared = 0;
+    for case in &cases {
+        let input = &case.json["input"];
+        let market = (!input["market_close"].is_null()).then(|| floats(&input["market_close"]));
+        let got = ddqn_article(&ArticleInput {
+            returns: &floats(&input["returns"]),
+            positions: &floats(&input["position"]),
+            market_close: market.as_deref(),
+            risk_free: float(&case.json["config"]["risk_free_rate"]),
+            trading_days: float(&case.json["config"]["trading_days_year"]),
+        });
+        let output = case.json["output"].as_object().expect("a case has an output");
+        assert_eq!(got.len(), output.len(), "{}", case.name);
+        for (name, got) in got {
+            match output[name].as_f64() {
+                Some(expected) => {
+                    let got = got.unwrap_or_else(|reason| panic!("{} {name} is undefined: {reason}", case.name));
+                    assert_close(&format!("{} {name}", case.name), &[got], &[expected], 1e-12, 1e-9);
+                    compared += 1;
+                }
+                None => assert!(got.is_err(), "{} {name} is {got:?}, the article has {}", case.name, output[name]),
+            }
+        }
+    }
+    assert!(std::env::var_os("PAVLOV_GOLDEN_DIR").is_some() || compared >= 200, "compared {compared} numbers");
 }

@@ -1,6 +1,9 @@
 //! Every metric: by hand, by invariance, and on curves that try to make it lie.
 
-use pavlov_evaluation::{Episode, EquityCurve, METRICS, Metric, PeriodsPerYear, TradeRecord, Undefined, evaluate};
+use pavlov_evaluation::metrics::drawdowns;
+use pavlov_evaluation::{
+    Benchmark, Episode, EquityCurve, METRICS, Metric, PeriodsPerYear, TradeRecord, Undefined, evaluate,
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -33,6 +36,96 @@ fn four_days_worked_by_hand() {
     close(got["drawdown_length_periods"], 1.0);
     close(got["drawdown_length_days"], 1.0);
     close(got["exposure"], 0.5);
+    close(got["max_return"], 0.25);
+    close(got["min_return"], -0.2);
+    close(got["variance"], 0.121_875 / 3.0);
+    close(got["std"], (0.121_875_f64 / 3.0).sqrt());
+    close(got["calmar"], (0.99_f64.powf(365.25 / 4.0) - 1.0) / 0.2);
+    close(got["omega"], 0.35 / 0.30);
+    close(got["hit_rate"], 0.5);
+    close(got["intervals"], 4.0);
+    // Deviations 0.0875, -0.2125, 0.2375, -0.1125.
+    let powers = |k: i32| [0.0875, -0.2125, 0.2375, -0.1125_f64].iter().map(|d| d.powi(k)).sum::<f64>() / 4.0;
+    close(got["skewness"], powers(3) / powers(2).powf(1.5));
+    close(got["kurtosis"], powers(4) / powers(2).powi(2) - 3.0);
+    assert_eq!(got["value_at_risk"], Err(Undefined::NoTail));
+}
+
+#[test]
+fn twenty_one_days_have_one_in_the_tail() {
+    // Returns -10 %, -9 % ... +10 % in another order: the 5 % quantile of 21 is the second, the tail is 1.05 of them.
+    let mut worth = vec![100.0];
+    let step = |i: u32| f64::from((i * 8) % 21) / 100.0 - 0.1;
+    worth.extend((0..21).scan(100.0, |w, i| {
+        *w *= 1.0 + step(i);
+        Some(*w)
+    }));
+    let got = metrics(&worth, 0.0);
+    close(got["value_at_risk"], 0.09);
+    close(got["expected_shortfall"], (0.10 + 0.05 * 0.09) / 1.05);
+    close(got["tail_ratio"], 1.0);
+    close(got["hit_rate"], 0.5);
+}
+
+#[test]
+fn a_benchmark_is_joined_by_stamp_and_not_by_row() {
+    // The account has days 0 to 5, the benchmark all but day 2, and day -1: one common period covers days 1 to 3.
+    let account = curve(&[100.0, 110.0, 99.0, 108.9, 120.0, 114.0]);
+    let times = [-1, 0, 1, 3, 4, 5].map(|d| d * DAY);
+    let market = [7.0, 10.0, 10.5, 10.29, 11.0, 10.45];
+    let own: [f64; 4] = [0.10, 108.9 / 110.0 - 1.0, 120.0 / 108.9 - 1.0, -0.05];
+    let other: [f64; 4] = [0.05, -0.02, 11.0 / 10.29 - 1.0, -0.05];
+    let episode = Episode::new(&account, &[], 0.0365).against(&Benchmark::new(&times, &market).unwrap());
+    let got = evaluate(&episode);
+    let mean = |xs: &[f64]| xs.iter().sum::<f64>() / 4.0;
+    let slope = {
+        let pairs = own.iter().zip(&other).map(|(a, b)| (a - mean(&own)) * (b - mean(&other)));
+        pairs.sum::<f64>() / other.iter().map(|b| (b - mean(&other)).powi(2)).sum::<f64>()
+    };
+    let (ppy, rate) = (4.0 / 5.0 * 365.25, 0.0365 / (4.0 / 5.0 * 365.25));
+    close(got["beta"], slope);
+    close(got["alpha"], ppy * (mean(&own) - rate - slope * (mean(&other) - rate)));
+    let active: Vec<f64> = own.iter().zip(&other).map(|(a, b)| a - b).collect();
+    close(got["information_ratio"], mean(&active) / spread(&active) * ppy.sqrt());
+}
+
+#[test]
+fn a_benchmark_of_the_same_stamps_is_the_same_as_one_joined() {
+    let account = curve(&[100.0, 110.0, 99.0, 108.9]);
+    let (times, market) = ([0, 1, 2, 3].map(|d| d * DAY), [5.0, 5.5, 5.2, 5.1]);
+    let longer: Vec<i64> = [-1].into_iter().map(|d| d * DAY).chain(times).collect();
+    let values = [4.0, 5.0, 5.5, 5.2, 5.1];
+    let against = |times: &[i64], values: &[f64]| {
+        evaluate(&Episode::new(&account, &[], 0.01).against(&Benchmark::new(times, values).unwrap()))
+    };
+    let (direct, joined) = (against(&times, &market), against(&longer, &values));
+    for name in ["beta", "alpha", "information_ratio"] {
+        close(direct[name], joined[name].unwrap());
+    }
+    assert_eq!(evaluate(&Episode::new(&account, &[], 0.0))["beta"], Err(Undefined::NoBenchmark));
+    assert_eq!(against(&[7, 8], &[1.0, 2.0])["alpha"], Err(Undefined::NoOverlap));
+    let refusal = |times: &[i64], values: &[f64]| Benchmark::new(times, values).unwrap_err().to_string();
+    assert!(refusal(&[1, 2], &[1.0, -37.6]).contains("must stay above 0, got -37.6 at point 1"));
+    assert!(refusal(&[1, 2], &[1.0]).contains("one value for each of its 2 times, got 1"));
+    let itself = against(&times, &[10.0, 11.0, 9.9, 10.89]);
+    assert_eq!(itself["information_ratio"], Err(Undefined::NoVariance));
+    close(itself["beta"], 1.0);
+}
+
+#[test]
+fn trades_win_or_lose_from_one_trading_period_to_the_next() {
+    let trade = |time: i64| TradeRecord { time, shares: 1.0, price: 1.0, fee: 0.0 };
+    // Trading points 1, 3 and 5 (two fills in one period): results +20, -5 and 0 to the end.
+    let trades = [trade(DAY), trade(3 * DAY - 5), trade(3 * DAY), trade(5 * DAY)];
+    let curve = curve(&[100.0, 100.0, 90.0, 120.0, 130.0, 115.0, 115.0]);
+    let got = evaluate(&Episode::new(&curve, &trades, 0.0));
+    close(got["profitability_ratio"], 0.5);
+    close(got["profit_loss_ratio"], 4.0);
+    close(got["churn"], 0.5);
+    close(got["trades_per_interval"], 4.0 / 6.0);
+    let without = evaluate(&Episode::new(&curve, &[], 0.0));
+    assert_eq!(without["profitability_ratio"], Err(Undefined::NoTrades));
+    assert_eq!(evaluate(&Episode::new(&curve, &trades[..1], 0.0))["profit_loss_ratio"], Err(Undefined::NoLosingTrades));
 }
 
 #[test]
@@ -76,6 +169,10 @@ fn what_is_undefined_says_why() {
     let doubling: Vec<f64> = (0..20).map(|t| 3.0 * 1.1_f64.powi(t)).collect();
     assert_eq!(metrics(&doubling, 0.02)["sharpe"], Err(Undefined::NoVariance));
     assert_eq!(metrics(&[1.0, 1.1, 1.3], 0.0)["sortino"], Err(Undefined::NoLosses));
+    assert_eq!(metrics(&[1.0, 1.1, 1.3], 0.0)["omega"], Err(Undefined::NoLosses));
+    assert_eq!(metrics(&[1.0, 1.1, 1.3], 0.0)["calmar"], Err(Undefined::NoDrawdown));
+    assert_eq!(metrics(&[1.0, 1.0, 1.0], 0.0)["hit_rate"], Err(Undefined::NoVariance));
+    assert_eq!(metrics(&[1.0, 1.0, 1.0], 0.0)["skewness"], Err(Undefined::NoVariance));
     assert_eq!(serde_json::to_string(&Undefined::NoLosses).unwrap(), "\"no_losses\"");
 }
 
@@ -105,7 +202,7 @@ fn a_market_that_never_closes_annualises_with_more_periods_than_one_that_does() 
 fn names_are_unique_and_every_metric_is_explained() {
     let names: std::collections::BTreeSet<_> = METRICS.iter().map(|m| m.name).collect();
     assert_eq!(names.len(), METRICS.len());
-    assert!(METRICS.iter().all(|m| m.summary.ends_with('.') && !m.label.is_empty()));
+    assert!(METRICS.iter().all(|m| m.summary.ends_with('.') && !m.label.is_empty() && !m.source.is_empty()));
 }
 
 fn cases() -> ProptestConfig {
@@ -141,7 +238,10 @@ proptest! {
         let holdings = [0.0].into_iter().chain(rest.iter().map(|x| x.1)).collect();
         let curve = EquityCurve::new(times, net_worth, holdings).unwrap();
         let trades = [TradeRecord { time: 0, shares, price, fee: shares }];
-        for (name, metric) in evaluate(&Episode::new(&curve, &trades, risk_free)) {
+        let above = |x: &f64| if *x > 0.0 { *x } else { 1.0 };
+        let values: Vec<f64> = curve.holdings_value().iter().map(above).collect();
+        let benchmark = Benchmark::new(curve.times(), &values).unwrap();
+        for (name, metric) in evaluate(&Episode::new(&curve, &trades, risk_free).against(&benchmark)) {
             prop_assert!(metric.is_err() || metric.is_ok_and(f64::is_finite), "{} is {:?}", name, metric);
         }
     }
@@ -163,6 +263,21 @@ proptest! {
         prop_assert!((0.0..1.0).contains(&drawdown));
         let falls = worth.windows(2).any(|pair| pair[1] < pair[0]);
         prop_assert_eq!(drawdown > 0.0, falls);
+    }
+
+    #[test]
+    fn drawdowns_are_those_of_a_walk_point_by_point(steps in prop::collection::vec(-0.05..0.05_f64, 2..300)) {
+        let worth: Vec<f64> = steps.iter().scan(100.0, |w, r| { *w *= 1.0 + r; Some((*w * 4.0).round() / 4.0) }).collect();
+        let got = metrics(&worth, 0.0);
+        let below = drawdowns(&worth);
+        prop_assert_eq!(got["maximum_drawdown"], Ok(below.iter().copied().fold(0.0, f64::max)));
+        let (mut length, mut longest) = (0, 0);
+        for fraction in below {
+            length = if fraction > 0.0 { length + 1 } else { 0 };
+            longest = longest.max(length);
+        }
+        prop_assert_eq!(got["drawdown_length_periods"], Ok(f64::from(longest)));
+        prop_assert_eq!(got["drawdown_length_days"], Ok(f64::from(longest)));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The sentences of the verdict: golden texts and what must never be claimed.
 
-use pavlov_evaluation::{Baseline, BaselineReturns, EvaluationError, Outcome, TestSpan, Verdict};
+use pavlov_evaluation::{
+    Baseline, BaselineReturns, Covers, EvaluationError, Evidence, Level, Outcome, Paths, Skill, TestSpan, Verdict,
+    interval_over_time,
+};
 use proptest::prelude::*;
 
 const MONTH: TestSpan = TestSpan { periods: 864, days: 36.0 };
@@ -102,6 +105,133 @@ fn what_cannot_be_compared_is_refused_by_name() {
     assert!(refusal(&[0.1; 5], "hold").to_string().contains("known are buy & hold, always sell"));
     assert!(refusal(&[0.1; 2], "buy & hold").to_string().contains("`random` must have one return for each of the 2"));
     assert!(refusal(&[f64::NAN; 5], "buy & hold").to_string().contains("the return of the agent must be finite"));
+}
+
+#[test]
+fn an_agent_that_always_does_the_same_is_never_called_better() {
+    let baselines = [constant("buy & hold", 0.1), constant("always sell", 0.4)];
+    let collapsed: Vec<Option<String>> =
+        [Some("always sell"), Some("always sell"), None].map(|p| p.map(String::from)).to_vec();
+    let agent = [0.40, 0.40, 0.41];
+    let evidence = Evidence { collapsed: &collapsed, ..Evidence::new(&agent, &baselines, "buy & hold", MONTH) };
+    let verdict = Verdict::of(&evidence).unwrap();
+    assert_eq!((verdict.level(), verdict.outcome), (Level::Collapsed, Outcome::NotDistinguishable));
+    assert_eq!(verdict.comparisons["buy & hold"].outcome, Outcome::Better, "the numbers stay what they are");
+    assert_eq!(verdict.headline, "Collapsed to `always sell`: a constant policy and no skill");
+    assert_eq!(
+        verdict.sentences[..2],
+        [
+            "Of 3 seeds, 2 collapsed to `always sell`: what they earned is the return of a policy that looks at nothing.",
+            "The agent cannot be said to beat buy & hold: a constant policy has learned nothing. Its mean return was \
+             +40.3 %, that of buy & hold +10.0 %, a difference of +30.3 percentage points (95 % interval +28.9 to +31.8, \
+             3 seeds).",
+        ]
+    );
+    let worse = Evidence { agent: &[0.0, 0.0, 0.01], ..evidence };
+    let worse = Verdict::of(&worse).unwrap();
+    assert_eq!((worse.level(), worse.outcome), (Level::Collapsed, Outcome::Worse));
+    let one = [Some("always sell".to_owned()), None, None];
+    let verdict = Verdict::of(&Evidence { collapsed: &one, ..evidence }).unwrap();
+    assert_eq!(
+        (verdict.level(), verdict.headline.as_str()),
+        (Level::Better, "Better than buy & hold on this test span")
+    );
+    assert!(verdict.sentences[0].starts_with("Of 3 seeds, 1 collapsed"));
+    let error = Verdict::of(&Evidence { collapsed: &one[..2], ..evidence }).unwrap_err();
+    assert!(error.to_string().contains("each of the 3 seeds, got 2"), "{error}");
+}
+
+/// Net worth that grows by `drift` a bar and swings by `swing` every second bar.
+fn path(bars: usize, drift: f64, swing: f64) -> Vec<f64> {
+    let step = |w: &mut f64, t: usize| {
+        let side = if t.is_multiple_of(2) { swing } else { -swing };
+        *w *= 1.0 + drift + side * (t % 7) as f64;
+        Some(*w)
+    };
+    [100.0].into_iter().chain((1..bars).scan(100.0, step)).collect()
+}
+
+#[test]
+fn the_wider_of_two_intervals_is_quoted_and_both_must_agree() {
+    let agent: Vec<Vec<f64>> = (0..3).map(|i| path(300, 0.0004 + 1e-6 * f64::from(i), 0.004)).collect();
+    let hold = [path(300, 0.0, 0.001)];
+    let total = |path: &Vec<f64>| path[299] / path[0] - 1.0;
+    let returns: Vec<f64> = agent.iter().map(total).collect();
+    let baselines = [constant("buy & hold", total(&hold[0]))];
+    let paths = Paths { agent: &agent, benchmark: &hold, replicates: 1000, seed: 1 };
+    let alone = Evidence::new(&returns, &baselines, "buy & hold", MONTH);
+    assert_eq!(Verdict::of(&alone).unwrap().outcome, Outcome::Better, "the seeds alone agree closely");
+    let verdict = Verdict::of(&Evidence { paths: Some(paths), ..alone }).unwrap();
+    assert_eq!((verdict.outcome, verdict.level()), (Outcome::NotDistinguishable, Level::Unclear));
+    let [low, high] = verdict.time_ci95.unwrap();
+    assert!(low < 0.0 && high > 0.0);
+    assert_eq!((verdict.quoted.unwrap().covers, verdict.quoted.unwrap().ci95), (Covers::Time, [low, high]));
+    assert!(verdict.sentences[0].contains("over blocks of time)"), "{}", verdict.sentences[0]);
+    assert!(verdict.text().contains("Of two intervals the one that claims less is quoted"), "{}", verdict.text());
+    // Wide but certain over the seeds, narrower over time but with 0 inside: the doubt is quoted.
+    let apart = Verdict::of(&Evidence { agent: &[10.0, 11.0, 12.0], paths: Some(paths), ..alone }).unwrap();
+    let [from, to] = apart.comparisons["buy & hold"].ci95.unwrap();
+    assert!(from > 0.0 && to - from > high - low);
+    assert_eq!((apart.outcome, apart.quoted.unwrap().covers), (Outcome::NotDistinguishable, Covers::Time));
+    let one = Evidence { agent: &returns[..1], paths: Some(Paths { agent: &agent[..1], ..paths }), ..alone };
+    let one = Verdict::of(&one).unwrap();
+    assert_eq!((one.outcome, one.quoted), (Outcome::OneSeed, None));
+    assert!(one.text().contains("over blocks of time the difference lies between"), "{}", one.text());
+}
+
+#[test]
+fn a_difference_that_holds_at_every_bar_stays_better_over_time() {
+    let agent: Vec<Vec<f64>> = (0..3).map(|i| path(300, 0.002 + 1e-4 * f64::from(i), 0.001)).collect();
+    let hold = [path(300, 0.0, 0.001)];
+    let paths = Paths { agent: &agent, benchmark: &hold, replicates: 500, seed: 1 };
+    let returns: Vec<f64> = agent.iter().map(|p| p[299] / p[0] - 1.0).collect();
+    let baselines = [constant("buy & hold", hold[0][299] / 100.0 - 1.0)];
+    let evidence = Evidence { paths: Some(paths), ..Evidence::new(&returns, &baselines, "buy & hold", MONTH) };
+    let verdict = Verdict::of(&evidence).unwrap();
+    assert_eq!((verdict.outcome, verdict.level()), (Outcome::Better, Level::Better));
+    assert_eq!(verdict.quoted.unwrap().covers, Covers::Seeds);
+    assert_eq!(
+        interval_over_time(&Paths { agent: &hold, ..paths }, 1).unwrap(),
+        Some([0.0; 2]),
+        "the benchmark itself"
+    );
+    let ruined = [vec![1.0, 0.0, 0.0]];
+    let short = [vec![1.0, 1.0, 1.0]];
+    assert_eq!(interval_over_time(&Paths { agent: &ruined, benchmark: &short, ..paths }, 1).unwrap(), None);
+    let refusal = |agent: &[Vec<f64>], n| {
+        interval_over_time(&Paths { agent, benchmark: &short, ..paths }, n).unwrap_err().to_string()
+    };
+    assert!(refusal(&short, 2).contains("2 seeds need as many paths"));
+    assert!(refusal(&[vec![1.0]], 1).contains("the same bars, 2 or more, got 1 and 3"));
+    assert!(refusal(&[vec![1.0, f64::NAN, 1.0]], 1).contains("must be finite"));
+}
+
+#[test]
+fn trials_take_away_from_a_sharpe_ratio() {
+    let baselines = [constant("buy & hold", 0.1)];
+    let skill = Skill { trials: 100, deflated_sharpe: 0.9004, minimum_periods: Some(1234.2) };
+    let evidence =
+        Evidence { skill: Some(skill), ..Evidence::new(&[0.3, 0.31, 0.29], &baselines, "buy & hold", MONTH) };
+    let text = Verdict::of(&evidence).unwrap().text();
+    assert!(
+        text.contains(
+            "Its Sharpe ratio does not exceed what the best of 100 strategies without skill would show at 95 % (deflated \
+             Sharpe ratio: confidence 90.0 %). A ratio of this size needs 1235 periods to stand above 0 at 95 %, the span \
+             has 864."
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_verdict_written_before_reads_as_one_without_the_new_evidence() {
+    let verdict = Verdict::new(&[0.3, 0.31], &[constant("buy & hold", 0.1)], "buy & hold", MONTH).unwrap();
+    let mut json = serde_json::to_value(&verdict).unwrap();
+    for key in ["collapsed", "time_ci95", "quoted", "skill"] {
+        assert!(json.as_object_mut().unwrap().remove(key).is_some(), "{key}");
+    }
+    let read: Verdict = serde_json::from_value(json).unwrap();
+    assert_eq!((read.time_ci95, read.level(), read.sentences), (None, Level::Better, verdict.sentences));
 }
 
 proptest! {

@@ -2,10 +2,16 @@
 //!
 //! Returns are simple returns of net worth, `r[t] = w[t] / w[t - 1] - 1`, one a period, `n` in all; `ppy` is the number of
 //! periods per year of the curve itself. A new metric is a function in a file of this folder and a line in [`METRICS`].
+//! What depends on the returns alone is computed once an [`Episode`], so that the whole set costs little more than one.
 
+mod benchmark;
 mod drawdown;
 mod ratios;
+mod registry;
 mod returns;
+mod sample;
+mod series;
+mod tails;
 mod trading;
 
 use std::collections::BTreeMap;
@@ -16,13 +22,24 @@ use serde::{Deserialize, Serialize};
 use crate::curve::{EquityCurve, TradeRecord};
 use crate::periods::PeriodsPerYear;
 
+pub use benchmark::{Benchmark, alpha, beta, information_ratio};
 pub use drawdown::{drawdown_length_days, drawdown_length_periods, drawdowns, maximum_drawdown};
-pub use ratios::{sharpe, sortino};
-pub use returns::{annualised_return, cumulative_return, simple_returns, volatility};
-pub use trading::{commission, exposure, trades, turnover, turnover_per_year};
+pub use ratios::{calmar, omega, sharpe, sortino};
+pub use registry::METRICS;
+pub use returns::{
+    annualised_return, cumulative_return, hit_rate, kurtosis, max_return, min_return, skewness, std, variance,
+    volatility,
+};
+pub use sample::{Sample, simple_returns};
+pub use series::{MonthlyReturn, monthly_returns, rolling_sharpe};
+pub use tails::{expected_shortfall, tail_ratio, value_at_risk};
+pub use trading::{
+    churn, commission, exposure, intervals, profit_loss_ratio, profitability_ratio, trades, trades_per_interval,
+    turnover, turnover_per_year,
+};
 
 /// What a metric is computed from: one account on one span.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Episode<'a> {
     /// What the account was worth.
     pub curve: &'a EquityCurve,
@@ -32,12 +49,57 @@ pub struct Episode<'a> {
     pub periods_per_year: PeriodsPerYear,
     /// Risk-free rate a year, as a fraction; each period earns `risk_free / ppy`.
     pub risk_free: f64,
+    sample: Result<Sample, Undefined>,
+    tails: Option<tails::Tails>,
+    drawdowns: drawdown::Drawdowns,
+    trading_points: Vec<usize>,
+    aligned: Result<benchmark::Aligned, Undefined>,
 }
 
 impl<'a> Episode<'a> {
     /// Bundles a curve with its trades; the periods per year are counted in the curve.
     pub fn new(curve: &'a EquityCurve, trades: &'a [TradeRecord], risk_free: f64) -> Self {
-        Self { curve, trades, periods_per_year: curve.periods_per_year(), risk_free }
+        let sample = Sample::of(curve.net_worth());
+        Self {
+            curve,
+            trades,
+            periods_per_year: curve.periods_per_year(),
+            risk_free,
+            tails: sample.as_ref().ok().and_then(tails::Tails::of),
+            sample,
+            drawdowns: drawdown::Drawdowns::of(curve),
+            trading_points: trading::trading_points(curve, trades),
+            aligned: Err(Undefined::NoBenchmark),
+        }
+    }
+
+    /// Adds what beta, alpha and the information ratio are measured against.
+    #[must_use]
+    pub fn against(mut self, benchmark: &Benchmark<'_>) -> Self {
+        self.aligned = self.sample().and_then(|own| benchmark::Aligned::new(self.curve, own, benchmark));
+        self
+    }
+
+    /// The simple returns.
+    ///
+    /// # Errors
+    /// [`Undefined::Ruined`] or [`Undefined::NotFinite`] if there are none.
+    pub fn sample(&self) -> Result<&Sample, Undefined> {
+        self.sample.as_ref().map_err(|reason| *reason)
+    }
+
+    fn aligned(&self) -> Result<&benchmark::Aligned, Undefined> {
+        self.aligned.as_ref().map_err(|reason| *reason)
+    }
+
+    /// Risk-free rate of a period.
+    fn rate(&self) -> Metric {
+        finite(self.risk_free / self.periods_per_year.get())
+    }
+
+    /// First and last net worth.
+    fn ends(&self) -> (f64, f64) {
+        (self.curve.net_worth()[0], self.curve.net_worth()[self.curve.periods()])
     }
 }
 
@@ -59,6 +121,18 @@ pub enum Undefined {
     Ruined,
     /// The result does not fit a 64-bit float.
     NotFinite,
+    /// The account never fell below an earlier peak.
+    NoDrawdown,
+    /// A tail of 5 % needs at least 20 periods.
+    NoTail,
+    /// Nothing was traded, or no trade won or lost anything.
+    NoTrades,
+    /// No trade lost.
+    NoLosingTrades,
+    /// No benchmark was given.
+    NoBenchmark,
+    /// Account and benchmark have fewer than 2 stamps in common.
+    NoOverlap,
 }
 
 impl fmt::Display for Undefined {
@@ -69,6 +143,12 @@ impl fmt::Display for Undefined {
             Self::NoLosses => "no return is below the target",
             Self::Ruined => "the account was ruined",
             Self::NotFinite => "the result does not fit a 64-bit float",
+            Self::NoDrawdown => "the account never fell below an earlier peak",
+            Self::NoTail => "fewer than 20 periods have no tail of 5 %",
+            Self::NoTrades => "no trade won or lost anything",
+            Self::NoLosingTrades => "no trade lost",
+            Self::NoBenchmark => "no benchmark was given",
+            Self::NoOverlap => "account and benchmark share fewer than 2 stamps",
         })
     }
 }
@@ -120,119 +200,13 @@ pub struct MetricEntry {
     pub unit: Unit,
     /// One sentence that defines it.
     pub summary: &'static str,
+    /// Where the definition comes from, or what it is by itself.
+    pub source: &'static str,
     /// Which direction is better.
     pub better: Better,
     /// The function.
     pub compute: fn(&Episode<'_>) -> Metric,
 }
-
-/// Every metric, in the order of reports.
-pub const METRICS: &[MetricEntry] = &[
-    MetricEntry {
-        name: "cumulative_return",
-        label: "Return",
-        unit: Unit::Fraction,
-        summary: "Last net worth over the first, minus 1, after all costs.",
-        better: Better::Higher,
-        compute: cumulative_return,
-    },
-    MetricEntry {
-        name: "annualised_return",
-        label: "Return a year",
-        unit: Unit::FractionPerYear,
-        summary: "The return compounded to a year; on a span much shorter than a year it exaggerates.",
-        better: Better::Higher,
-        compute: annualised_return,
-    },
-    MetricEntry {
-        name: "volatility",
-        label: "Volatility",
-        unit: Unit::FractionPerYear,
-        summary: "Standard deviation (n - 1) of the returns, times the root of the periods per year.",
-        better: Better::Lower,
-        compute: volatility,
-    },
-    MetricEntry {
-        name: "sharpe",
-        label: "Sharpe ratio",
-        unit: Unit::Ratio,
-        summary: "Mean excess return over its standard deviation (n - 1), times the root of the periods per year.",
-        better: Better::Higher,
-        compute: sharpe,
-    },
-    MetricEntry {
-        name: "sortino",
-        label: "Sortino ratio",
-        unit: Unit::Ratio,
-        summary: "Mean excess return over the root mean square of the losses (all periods), times the root of the periods per year.",
-        better: Better::Higher,
-        compute: sortino,
-    },
-    MetricEntry {
-        name: "maximum_drawdown",
-        label: "Maximum drawdown",
-        unit: Unit::Fraction,
-        summary: "Largest loss from an earlier peak, as a fraction of that peak, 0 or above.",
-        better: Better::Lower,
-        compute: maximum_drawdown,
-    },
-    MetricEntry {
-        name: "drawdown_length_periods",
-        label: "Longest drawdown",
-        unit: Unit::Periods,
-        summary: "Most periods in a row below an earlier peak.",
-        better: Better::Lower,
-        compute: drawdown_length_periods,
-    },
-    MetricEntry {
-        name: "drawdown_length_days",
-        label: "Longest drawdown",
-        unit: Unit::Days,
-        summary: "Longest time from a peak to the last point in a row below it.",
-        better: Better::Lower,
-        compute: drawdown_length_days,
-    },
-    MetricEntry {
-        name: "exposure",
-        label: "Exposure",
-        unit: Unit::Fraction,
-        summary: "Mean absolute value of the holdings over the net worth.",
-        better: Better::Neither,
-        compute: exposure,
-    },
-    MetricEntry {
-        name: "trades",
-        label: "Trades",
-        unit: Unit::Count,
-        summary: "Number of fills.",
-        better: Better::Neither,
-        compute: trades,
-    },
-    MetricEntry {
-        name: "turnover",
-        label: "Turnover",
-        unit: Unit::Times,
-        summary: "Value bought and sold over the mean net worth.",
-        better: Better::Neither,
-        compute: turnover,
-    },
-    MetricEntry {
-        name: "turnover_per_year",
-        label: "Turnover a year",
-        unit: Unit::TimesPerYear,
-        summary: "Turnover divided by the years of the span.",
-        better: Better::Neither,
-        compute: turnover_per_year,
-    },
-    MetricEntry {
-        name: "commission",
-        label: "Commission",
-        unit: Unit::Money,
-        summary: "Sum of all fees paid.",
-        better: Better::Lower,
-        compute: commission,
-    },
-];
 
 /// Computes every metric of [`METRICS`], by name.
 pub fn evaluate(episode: &Episode<'_>) -> BTreeMap<&'static str, Metric> {
