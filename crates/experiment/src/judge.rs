@@ -5,7 +5,8 @@ use std::sync::Arc;
 use pavlov_agents::AgentError;
 use pavlov_envs::BatchFactory;
 use pavlov_evaluation::{
-    self as evaluation, BaselineReturns, Episode, EquityCurve, TestSpan, TradeRecord, Verdict, evaluate,
+    self as evaluation, BaselineReturns, Benchmark, Episode, EquityCurve, Evidence, Paths, TestSpan, TradeRecord,
+    Verdict, evaluate,
 };
 use pavlov_rl_core::{ActionSpec, Ledger, Market, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
@@ -82,7 +83,10 @@ fn compare(
     played: &[Played<'_>],
     baselines: &[Baseline],
 ) -> Result<Report, ExperimentError> {
-    let measure = |what: &str, record: &EpisodeRecord| measure(plan, &world.market, what, record);
+    let benchmark = baselines.iter().find(|baseline| baseline.name == BENCHMARK);
+    let [on_test, on_train] = [benchmark.map(|b| &b.test[0]), benchmark.map(|b| &b.train[0])];
+    let test_of = |what: &str, record: &EpisodeRecord| measure(plan, &world.market, what, record, on_test);
+    let train_of = |what: &str, record: &EpisodeRecord| measure(plan, &world.market, what, record, on_train);
     let mut runs = Vec::new();
     let mut agent_returns = Vec::new();
     let initial = baselines.iter().find(|baseline| baseline.name == INITIAL_ACCOUNT);
@@ -92,7 +96,7 @@ fn compare(
             Profit::of(&net_worths(test), initial.map(|b| net_worths(&b.test[0])).as_deref()),
             Profit::of(&net_worths(train), initial.map(|b| net_worths(&b.train[0])).as_deref()),
         ];
-        let (test, train) = (measure(&what, test)?, measure(&what, train)?);
+        let (test, train) = (test_of(&what, test)?, train_of(&what, train)?);
         agent_returns.push(cumulative_return(&what, &test)?);
         let checkpoint = trained.checkpoint.to_string();
         let (test, train) = ((&test, profits[0]), (&train, profits[1]));
@@ -101,10 +105,9 @@ fn compare(
     let mut reports = std::collections::BTreeMap::new();
     let mut compared = Vec::new();
     for baseline in baselines {
-        let each = |records: &[EpisodeRecord]| {
-            records.iter().map(|record| measure(&baseline.name, record)).collect::<Result<Vec<_>, _>>()
-        };
-        let (test, train) = (each(&baseline.test)?, each(&baseline.train)?);
+        let test = baseline.test.iter().map(|record| test_of(&baseline.name, record)).collect::<Result<Vec<_>, _>>()?;
+        let train =
+            baseline.train.iter().map(|record| train_of(&baseline.name, record)).collect::<Result<Vec<_>, _>>()?;
         let returns = test.iter().map(|t| cumulative_return(&baseline.name, t)).collect::<Result<Vec<_>, _>>()?;
         let (report, returns) = match baseline.kind {
             Kind::Random => {
@@ -118,7 +121,18 @@ fn compare(
         reports.insert(baseline.name.clone(), report);
         compared.push(evaluation::Baseline { name: baseline.name.clone(), returns });
     }
-    let verdict = Verdict::new(&agent_returns, &compared, BENCHMARK, test_span(world));
+    let collapsed = collapsed(played, baselines);
+    let agent: Vec<Vec<f64>> = played.iter().map(|p| net_worths(&p.test)).collect();
+    let held: Vec<Vec<f64>> = on_test.map(net_worths).into_iter().collect();
+    // An account that was ruined has fewer bars, and no returns that could be drawn again.
+    let whole = !held.is_empty() && agent.iter().all(|path| path.len() == held[0].len());
+    let seed = played.first().map_or(0, |p| p.trained.seed);
+    let paths = Paths { agent: &agent, benchmark: &held, replicates: REPLICATES, seed };
+    let verdict = Verdict::of(&Evidence {
+        collapsed: &collapsed,
+        paths: whole.then_some(paths),
+        ..Evidence::new(&agent_returns, &compared, BENCHMARK, test_span(world))
+    });
     let verdict =
         verdict.map_err(|e| ExperimentError::Judge { what: "the comparison".into(), reason: e.to_string() })?;
     let (money, asset) = plan.environment.units();
@@ -132,37 +146,42 @@ fn compare(
             .notes()
             .into_iter()
             .chain(world.notes.iter().cloned())
-            .chain(collapsed(played, baselines))
+            .chain(collapse_notes(played, &collapsed))
             .collect(),
     };
     Ok(Report::new(subject, runs, reports, verdict))
 }
 
+/// Histories drawn anew for the interval over time.
+const REPLICATES: usize = 2_000;
 /// Share of the test bars at which a policy must hold what a constant one holds to count as collapsed to it.
 const COLLAPSED_SHARE: f64 = 0.95;
 /// Largest difference of exposure that counts as holding the same.
 const SAME_EXPOSURE: f64 = 0.01;
 
-/// A sentence for each constant policy that seeds have collapsed to on the test span: whatever actions they take, they
-/// hold the same share of their net worth. A seed is named once.
-fn collapsed(played: &[Played<'_>], baselines: &[Baseline]) -> Vec<String> {
-    let constant: Vec<&Baseline> = baselines.iter().filter(|b| b.kind == Kind::Constant).collect();
-    let like = |p: &Played<'_>| constant.iter().position(|b| holds_the_same(&p.test, &b.test[0]));
-    let found: Vec<Option<usize>> = played.iter().map(like).collect();
-    let sentence = |(index, baseline): (usize, &&Baseline)| {
-        let seeds = played.iter().zip(&found).filter(|(_, like)| **like == Some(index));
+/// For each seed the constant policy that it collapsed to on the test span: whatever actions it takes, it holds the same
+/// share of its net worth.
+fn collapsed(played: &[Played<'_>], baselines: &[Baseline]) -> Vec<Option<String>> {
+    let constant = || baselines.iter().filter(|b| b.kind == Kind::Constant);
+    let like = |p: &Played<'_>| constant().find(|b| holds_the_same(&p.test, &b.test[0])).map(|b| b.name.clone());
+    played.iter().map(like).collect()
+}
+
+/// A sentence for each constant policy that seeds have collapsed to.
+fn collapse_notes(played: &[Played<'_>], collapsed: &[Option<String>]) -> Vec<String> {
+    let names: std::collections::BTreeSet<&String> = collapsed.iter().flatten().collect();
+    let sentence = |name: &String| {
+        let seeds = played.iter().zip(collapsed).filter(|(_, like)| like.as_ref() == Some(name));
         let seeds: Vec<String> = seeds.map(|(p, _)| p.trained.seed.to_string()).collect();
-        (!seeds.is_empty()).then(|| {
-            let (some, all, percent) = (seeds.len(), played.len(), 100.0 * COLLAPSED_SHARE);
-            let (name, word) = (&baseline.name, if some == 1 { "seed" } else { "seeds" });
-            format!(
-                "Collapsed to `{name}`: the same exposure at {percent} % of the test bars or more in {some} of {all} runs \
-                 ({word} {})",
-                seeds.join(", ")
-            )
-        })
+        let (some, all, percent) = (seeds.len(), played.len(), 100.0 * COLLAPSED_SHARE);
+        let word = if some == 1 { "seed" } else { "seeds" };
+        format!(
+            "Collapsed to `{name}`: the same exposure at {percent} % of the test bars or more in {some} of {all} runs \
+             ({word} {})",
+            seeds.join(", ")
+        )
     };
-    constant.iter().enumerate().filter_map(sentence).collect()
+    names.into_iter().map(sentence).collect()
 }
 
 fn holds_the_same(a: &EpisodeRecord, b: &EpisodeRecord) -> bool {
@@ -179,9 +198,18 @@ fn test_span(world: &World) -> TestSpan {
     TestSpan { periods: (end - first - 1) as usize, days: ns as f64 / DAY_NS }
 }
 
-fn measure(plan: &Plan, market: &Market, what: &str, record: &EpisodeRecord) -> Result<Evaluated, ExperimentError> {
+/// The metrics of an episode, some of them against the benchmark on the same span.
+fn measure(
+    plan: &Plan,
+    market: &Market,
+    what: &str,
+    record: &EpisodeRecord,
+    benchmark: Option<&EpisodeRecord>,
+) -> Result<Evaluated, ExperimentError> {
+    let times =
+        |record: &EpisodeRecord| -> Vec<i64> { record.rows.iter().map(|r| market.times[*r as usize]).collect() };
     let curve = EquityCurve::new(
-        record.rows.iter().map(|row| market.times[*row as usize]).collect(),
+        times(record),
         record.ledgers.iter().map(|l| l.net_worth()).collect(),
         record.ledgers.iter().map(|l| l.holdings_value).collect(),
     );
@@ -193,7 +221,14 @@ fn measure(plan: &Plan, market: &Market, what: &str, record: &EpisodeRecord) -> 
         fee: fill.fee,
     };
     let trades: Vec<_> = record.fills.iter().map(trade).collect();
-    Ok(evaluate(&Episode::new(&curve, &trades, plan.eval.risk_free)))
+    let benchmark = benchmark.map(|record| (times(record), net_worths(record)));
+    // One that was ruined gives no returns; the metrics say that there is none.
+    let benchmark = benchmark.as_ref().and_then(|(times, worths)| Benchmark::new(times, worths).ok());
+    let episode = Episode::new(&curve, &trades, plan.eval.risk_free);
+    Ok(evaluate(&match &benchmark {
+        Some(benchmark) => episode.against(benchmark),
+        None => episode,
+    }))
 }
 
 fn cumulative_return(what: &str, metrics: &Evaluated) -> Result<f64, ExperimentError> {

@@ -15,7 +15,8 @@ pub(super) fn metric_among(entry: &MetricEntry, value: f64, company: &[f64]) -> 
             let text = grouped(100.0 * value, decimals(100.0 * largest, 1000.0));
             format!("{}{text} %", plus(&text, entry.better == Better::Higher))
         }
-        Unit::Ratio | Unit::Times | Unit::TimesPerYear => grouped(value, decimals(largest, 100.0)),
+        Unit::Ratio => grouped(value, if largest < 0.01 { small(largest) } else { decimals(largest, 100.0) }),
+        Unit::Times | Unit::TimesPerYear => grouped(value, decimals(largest, 100.0)),
         Unit::Periods | Unit::Count => grouped(value, usize::from(company.iter().any(|x| x.fract() != 0.0))),
         Unit::Days => grouped(value, 1),
         Unit::Money => grouped(value, if largest < 999.995 { 2 } else { 0 }),
@@ -29,6 +30,11 @@ fn decimals(largest: f64, whole_from: f64) -> usize {
         v if v < whole_from - 0.05 => 1,
         _ => 0,
     }
+}
+
+/// Decimals that leave three digits of a number below 0.01, such as a variance.
+fn small(largest: f64) -> usize {
+    if largest > 0.0 { (2 - largest.log10().floor() as i32).clamp(2, 12) as usize } else { 2 }
 }
 
 /// `+` before a number above 0 whose sign is of interest.

@@ -1,6 +1,6 @@
 //! One self-contained page: it loads nothing, follows the reader's light or dark setting and fits a phone.
 
-use pavlov_evaluation::{METRICS, Outcome};
+use pavlov_evaluation::{Level, METRICS, Outcome};
 
 use super::figures::figures;
 use super::forest::forest;
@@ -32,7 +32,7 @@ pub fn render_html(report: &Report, curves: &Curves, config_toml: &str, data_not
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{name}: {}</title>\n<style>\n{STYLE}</style></head>\n<body><main>\n\
          <p class=\"eyebrow\">Pavlov report</p><h1>{name}</h1>\n{body}</main>\n<script>\n{HOVER}</script></body></html>\n",
-        escape(&report.verdict.headline)
+        escape(&report.verdict.headline.replace('`', ""))
     )
 }
 
@@ -48,11 +48,12 @@ fn section(title: &str, under: &str) -> String {
 }
 
 fn verdict(report: &Report) -> String {
-    let (class, sign) = match report.verdict.outcome {
-        Outcome::Better => ("better", "\u{25b2}"),
-        Outcome::Worse => ("worse", "\u{25bc}"),
-        Outcome::NotDistinguishable => ("unclear", "\u{2248}"),
-        Outcome::OneSeed => ("unclear", "?"),
+    let (class, sign) = match report.verdict.level() {
+        Level::Better => ("better", "\u{25b2}"),
+        Level::Worse => ("worse", "\u{25bc}"),
+        Level::Unclear if report.verdict.outcome == Outcome::OneSeed => ("unclear", "?"),
+        Level::Unclear => ("unclear", "\u{2248}"),
+        Level::Collapsed => ("unclear", "="),
     };
     let sentences = report.verdict.sentences.iter().enumerate();
     let paragraphs: String = sentences
@@ -60,7 +61,7 @@ fn verdict(report: &Report) -> String {
         .collect();
     format!(
         "<section class=\"verdict {class}\"><div class=\"badge\"><span aria-hidden=\"true\"><i>{sign}</i></span>{}</div>{paragraphs}</section>\n",
-        escape(&report.verdict.headline)
+        prose(&report.verdict.headline)
     )
 }
 

@@ -6,11 +6,28 @@ use super::table::{Cell, Column, ResultTable, Row, Span};
 /// Widest line, in characters.
 const WIDTH: usize = 100;
 
-/// Renders the test span's result table as aligned text of at most 100 columns, with verdict and notes below.
+/// The metrics that fit on a screen; the report and `report.json` have all of them.
+const SHOWN: [&str; 13] = [
+    "cumulative_return",
+    "annualised_return",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "maximum_drawdown",
+    "drawdown_length_days",
+    "beta",
+    "alpha",
+    "exposure",
+    "trades",
+    "turnover",
+    "commission",
+];
+
+/// Renders the main metrics of the test span as an aligned table of at most 100 columns, with verdict and notes below.
 ///
 /// Baselines that do not fit beside the agent continue in a further block. `*` marks the best number of a row.
 pub fn result_table(report: &Report) -> String {
-    let table = ResultTable::new(report, Span::Test);
+    let table = shown(report);
     let cells: Vec<Vec<String>> = table.rows.iter().map(|row| row.cells.iter().map(cell_text).collect()).collect();
     let labels: Vec<String> = table.rows.iter().map(label).collect();
     let label_width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
@@ -28,7 +45,7 @@ pub fn result_table(report: &Report) -> String {
             out.push_str(&line(label, label_width, &row[block.clone()], &widths[block.clone()]));
         }
     }
-    out.push_str("\n* best number of the row; - undefined\n\n");
+    out.push_str("\n* best number of the row; - undefined; more metrics in report.html\n\n");
     let notes = report.subject.notes.iter().flat_map(|note| wrap(&format!("note: {note}"), WIDTH));
     let verdict = std::iter::once(report.verdict.headline.to_uppercase()).chain(wrap(&report.verdict.text(), WIDTH));
     for line in verdict.chain(notes) {
@@ -36,6 +53,12 @@ pub fn result_table(report: &Report) -> String {
         out.push('\n');
     }
     out
+}
+
+fn shown(report: &Report) -> ResultTable {
+    let mut table = ResultTable::new(report, Span::Test);
+    table.rows.retain(|row| SHOWN.contains(&row.entry.name));
+    table
 }
 
 /// Widest heading before it is cut.
@@ -117,7 +140,8 @@ mod tests {
             let (report, _) = sample(seeds);
             let text = result_table(&report);
             assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
-            let table = ResultTable::new(&report, Span::Test);
+            let table = shown(&report);
+            assert_eq!(table.rows.len(), SHOWN.len());
             assert!(table.columns.iter().all(|column| text.contains(&column.name)));
             assert!(
                 table
