@@ -8,6 +8,7 @@ mod host;
 pub mod init;
 mod linear;
 pub mod lstm;
+mod mlp;
 pub mod numerics;
 mod params;
 
@@ -15,4 +16,5 @@ pub use dense::{Activation, DenseLayer};
 pub use host::host;
 pub(crate) use host::{compute_error, slice, with_slice};
 pub use linear::Linear;
+pub use mlp::{Inference, Mlp, MlpGradient, MlpShape, Pass};
 pub use params::Params;
