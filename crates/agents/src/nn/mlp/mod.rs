@@ -141,6 +141,11 @@ impl Mlp {
         self.layout.save_running(prefix, &self.running, to);
     }
 
+    /// Writes a gradient as tensors `<prefix><name>`.
+    pub fn save_gradient(&self, gradient: &MlpGradient, prefix: &str, to: &mut Checkpoint) {
+        self.layout.save(prefix, &gradient.0, to);
+    }
+
     /// Takes up what [`Mlp::save`] wrote; unchanged if an entry does not fit.
     ///
     /// # Errors

@@ -163,22 +163,20 @@ impl Mlp {
         });
     }
 
-    /// Carries the gradient `d_outputs` `[B, outputs]` of a scalar back through the last [`Mlp::train`], into `gradient`.
+    /// Carries the gradient `d_outputs` `[B, outputs]` of a scalar back through the last [`Mlp::train`], into `gradient`
+    /// and, if asked for, `d_inputs` `[B, inputs]`.
     ///
     /// # Panics
     /// If the lengths do not fit.
-    pub fn backward(&self, d_outputs: &[f32], pass: &mut Pass, gradient: &mut MlpGradient) {
-        self.back(d_outputs, pass, gradient, None);
-    }
-
-    /// As [`Mlp::backward`]; also the gradient of the inputs `[B, inputs]`, if asked for.
-    pub(super) fn back(
+    pub fn backward(
         &self,
         d_outputs: &[f32],
         pass: &mut Pass,
         gradient: &mut MlpGradient,
         mut d_inputs: Option<&mut [f32]>,
     ) {
+        let given = d_inputs.as_ref().map_or(pass.x.len(), |d| d.len());
+        assert_eq!(given, pass.x.len(), "one gradient per input");
         let (outputs, last) = (self.shape.outputs, self.layout.layers.len() - 1);
         assert_eq!(d_outputs.len(), pass.rows * outputs, "one gradient per output");
         let head = Line::flat_mut(&mut pass.layers[last].d).chunks_exact_mut(16 * row_len(outputs));

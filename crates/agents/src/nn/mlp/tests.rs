@@ -145,9 +145,9 @@ fn gradients_equal_finite_differences_with_and_without_normalisation_and_dropout
         let scalar = |x: &[Vec<f64>], plain: &Plain| -> f64 {
             plain.outputs(x, Some(&kept)).concat().iter().zip(&mix).map(|(y, m)| y * f64::from(*m)).sum()
         };
-        mlp.back(&mix, &mut pass, &mut gradient, Some(&mut d_x));
+        mlp.backward(&mix, &mut pass, &mut gradient, Some(&mut d_x));
         let mut named = Checkpoint::default();
-        mlp.layout.save("", &gradient.0, &mut named);
+        mlp.save_gradient(&gradient, "", &mut named);
         let names: Vec<String> = named.names().map(str::to_owned).collect();
         for name in names {
             let shape = named.shape(&name).unwrap().to_vec();
