@@ -71,8 +71,15 @@ pub struct AgentEntry {
 }
 
 /// All agents.
-pub const AGENTS: &[AgentEntry] = &[AgentEntry {
-    name: "lstm_ppo",
-    summary: "proximal policy optimisation with one LSTM under policy and value heads",
-    parse: crate::lstm_ppo::parse,
-}];
+pub const AGENTS: &[AgentEntry] = &[
+    AgentEntry {
+        name: "lstm_ppo",
+        summary: "proximal policy optimisation with one LSTM under policy and value heads",
+        parse: crate::lstm_ppo::parse,
+    },
+    AgentEntry {
+        name: "double_dqn",
+        summary: "deep Q-learning with a target network, double estimates and a replay of mirrored experience",
+        parse: crate::double_dqn::parse,
+    },
+];
