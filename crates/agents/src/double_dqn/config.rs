@@ -2,6 +2,7 @@ use pavlov_rl_core::{Agent, AgentError, RngTree};
 use serde::{Deserialize, Serialize};
 
 use super::{DoubleDqn, NAME};
+use crate::lstm_ppo::Schedule;
 use crate::nn::init::Init;
 use crate::registry::{AgentConfig, AgentContext};
 use crate::replay::Sampling;
@@ -26,6 +27,8 @@ pub struct DoubleDqnConfig {
     pub duelling: bool,
     /// Learning rate. Default 1e-4: the paper (the article: 1e-3).
     pub learning_rate: f64,
+    /// How the learning rate moves over the training. Default constant: the paper.
+    pub schedule: Schedule,
     /// The optimiser. Default AdamW: the article (the paper: Adam).
     pub optimiser: Optimiser,
     /// Strength of the weight decay. Default 1e-5: the article (the paper: 1e-6).
@@ -71,6 +74,7 @@ impl Default for DoubleDqnConfig {
             init: Init::GlorotUniform,
             duelling: false,
             learning_rate: 1e-4,
+            schedule: Schedule::Constant,
             optimiser: Optimiser::Adamw,
             weight_decay: 1e-5,
             max_grad_norm: 1.0,

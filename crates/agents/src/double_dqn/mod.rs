@@ -353,7 +353,8 @@ impl DoubleDqn {
             limit => clip_factor(norm, limit),
         };
         let gradient = self.work.gradient.as_ref().expect("it is made with the agent");
-        self.adam.step(&mut self.online, gradient, self.config.learning_rate, scale);
+        let rate = self.config.learning_rate * self.config.schedule.factor(self.counters.updates, self.total_updates);
+        self.adam.step(&mut self.online, gradient, rate, scale);
         self.counters.gradient_steps += 1;
         match self.config.target {
             Target::CopyEvery(steps) if self.counters.gradient_steps.is_multiple_of(steps) => {

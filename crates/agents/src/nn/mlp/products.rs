@@ -64,6 +64,7 @@ impl Kernel for Affine<'_> {
 }
 
 impl Affine<'_> {
+    /// Loops are spelled out here: a closure is not always inlined into code for the instruction set.
     #[inline(always)]
     fn sweep<S: Simd, const R: usize, const P: usize>(&mut self, rows: Range<usize>) {
         if rows.is_empty() {
@@ -71,11 +72,15 @@ impl Affine<'_> {
         }
         let mut p = 0;
         while p + P <= self.bias.len() {
-            rows.clone().step_by(R).for_each(|r| self.tile::<S, R, P>(r, p));
+            for r in rows.clone().step_by(R) {
+                self.tile::<S, R, P>(r, p);
+            }
             p += P;
         }
         while p < self.bias.len() {
-            rows.clone().step_by(R).for_each(|r| self.tile::<S, R, 1>(r, p));
+            for r in rows.clone().step_by(R) {
+                self.tile::<S, R, 1>(r, p);
+            }
             p += 1;
         }
     }
@@ -83,8 +88,13 @@ impl Affine<'_> {
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const P: usize>(&mut self, r: usize, p: usize) {
         let (inputs, depth) = (self.inputs, depth(self.inputs));
-        let x: [&[f32]; R] = std::array::from_fn(|i| &self.x.numbers[(r + i) * self.x.stride..][..inputs]);
-        let w: [&[Line]; P] = std::array::from_fn(|j| &self.weight[(p + j) * depth..][..inputs]);
+        let (mut x, mut w): ([&[f32]; R], [&[Line]; P]) = ([&[]; R], [&[]; P]);
+        for i in 0..R {
+            x[i] = &self.x.numbers[(r + i) * self.x.stride..][..inputs];
+        }
+        for j in 0..P {
+            w[j] = &self.weight[(p + j) * depth..][..inputs];
+        }
         let mut sums = [[S::splat(0.0); P]; R];
         for row in &mut sums {
             for (sum, bias) in row.iter_mut().zip(&self.bias[p..p + P]) {
@@ -142,13 +152,21 @@ impl WeightGradient<'_> {
         let (panels, blocked) = (self.bias.len(), self.inputs / R * R);
         let mut p = 0;
         while p + P <= panels {
-            (0..blocked).step_by(R).for_each(|k| self.tile::<S, R, P>(k, p));
-            (blocked..self.inputs).for_each(|k| self.tile::<S, 1, P>(k, p));
+            for k in (0..blocked).step_by(R) {
+                self.tile::<S, R, P>(k, p);
+            }
+            for k in blocked..self.inputs {
+                self.tile::<S, 1, P>(k, p);
+            }
             p += P;
         }
         while p < panels {
-            (0..blocked).step_by(R).for_each(|k| self.tile::<S, R, 1>(k, p));
-            (blocked..self.inputs).for_each(|k| self.tile::<S, 1, 1>(k, p));
+            for k in (0..blocked).step_by(R) {
+                self.tile::<S, R, 1>(k, p);
+            }
+            for k in blocked..self.inputs {
+                self.tile::<S, 1, 1>(k, p);
+            }
             p += 1;
         }
     }
@@ -159,10 +177,14 @@ impl WeightGradient<'_> {
         let rows = self.x.numbers.chunks_exact(self.x.stride).zip(self.d_z.lines.chunks_exact(self.d_z.stride));
         for (x, d_z) in rows {
             let (x, d_z) = (&x[k..k + R], &d_z[p..p + P]);
+            let mut lanes = [S::splat(0.0); P];
+            for j in 0..P {
+                lanes[j] = S::read(&d_z[j].0);
+            }
             for i in 0..R {
                 let x = S::splat(x[i]);
                 for j in 0..P {
-                    sums[i][j] = S::multiply_add(x, S::read(&d_z[j].0), sums[i][j]);
+                    sums[i][j] = S::multiply_add(x, lanes[j], sums[i][j]);
                 }
             }
         }
@@ -202,23 +224,35 @@ impl InputGradient<'_> {
         let blocked = rows / R * R;
         let mut k = 0;
         while k + C <= self.inputs {
-            (0..blocked).step_by(R).for_each(|r| self.tile::<S, R, C>(r, k));
-            (blocked..rows).for_each(|r| self.tile::<S, 1, C>(r, k));
+            for r in (0..blocked).step_by(R) {
+                self.tile::<S, R, C>(r, k);
+            }
+            for r in blocked..rows {
+                self.tile::<S, 1, C>(r, k);
+            }
             k += C;
         }
         while k < self.inputs {
-            (0..blocked).step_by(R).for_each(|r| self.tile::<S, R, 1>(r, k));
-            (blocked..rows).for_each(|r| self.tile::<S, 1, 1>(r, k));
+            for r in (0..blocked).step_by(R) {
+                self.tile::<S, R, 1>(r, k);
+            }
+            for r in blocked..rows {
+                self.tile::<S, 1, 1>(r, k);
+            }
             k += 1;
         }
     }
 
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const C: usize>(&mut self, r: usize, k: usize) {
-        let d_z: [&[Line]; R] = std::array::from_fn(|i| &self.d_z.lines[(r + i) * self.d_z.stride..][..self.panels]);
+        let panels = self.panels;
+        let mut d_z: [&[Line]; R] = [&[]; R];
+        for i in 0..R {
+            d_z[i] = &self.d_z.lines[(r + i) * self.d_z.stride..][..panels];
+        }
         let mut sums = [[S::splat(0.0); C]; R];
-        for p in 0..self.panels {
-            let w = &self.weight[p * depth(self.inputs) + k..][..C];
+        for (p, w) in self.weight.chunks_exact(depth(self.inputs)).enumerate().take(panels) {
+            let w = &w[k..k + C];
             let mut lanes = [S::splat(0.0); C];
             for c in 0..C {
                 lanes[c] = S::read(&w[c].0);
