@@ -97,8 +97,8 @@ impl Kernel for Activate<'_> {
             for p in 0..panels {
                 let mut pre = x[p].0;
                 if let Some(Scale { gamma, beta }) = self.norm {
-                    for k in 0..16 {
-                        pre[k] = pre[k] * gamma[p].0[k] + beta[p].0[k];
+                    for (k, pre) in pre.iter_mut().enumerate() {
+                        *pre = *pre * gamma[p].0[k] + beta[p].0[k];
                     }
                 }
                 let mut factor = ZERO;

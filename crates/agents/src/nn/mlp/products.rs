@@ -89,11 +89,11 @@ impl Affine<'_> {
     fn tile<S: Simd, const R: usize, const P: usize>(&mut self, r: usize, p: usize) {
         let (inputs, depth) = (self.inputs, depth(self.inputs));
         let (mut x, mut w): ([&[f32]; R], [&[Line]; P]) = ([&[]; R], [&[]; P]);
-        for i in 0..R {
-            x[i] = &self.x.numbers[(r + i) * self.x.stride..][..inputs];
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = &self.x.numbers[(r + i) * self.x.stride..][..inputs];
         }
-        for j in 0..P {
-            w[j] = &self.weight[(p + j) * depth..][..inputs];
+        for (j, w) in w.iter_mut().enumerate() {
+            *w = &self.weight[(p + j) * depth..][..inputs];
         }
         let mut sums = [[S::splat(0.0); P]; R];
         for row in &mut sums {
@@ -188,10 +188,9 @@ impl WeightGradient<'_> {
                 }
             }
         }
-        for j in 0..P {
-            let lines = &mut self.weight[(p + j) * depth(self.inputs) + k..][..R];
-            for i in 0..R {
-                lines[i].0 = S::write(sums[i][j]);
+        for (i, row) in sums.iter().enumerate() {
+            for (j, sum) in row.iter().enumerate() {
+                self.weight[(p + j) * depth(self.inputs) + k + i].0 = S::write(*sum);
             }
         }
     }
@@ -247,8 +246,8 @@ impl InputGradient<'_> {
     fn tile<S: Simd, const R: usize, const C: usize>(&mut self, r: usize, k: usize) {
         let panels = self.panels;
         let mut d_z: [&[Line]; R] = [&[]; R];
-        for i in 0..R {
-            d_z[i] = &self.d_z.lines[(r + i) * self.d_z.stride..][..panels];
+        for (i, d_z) in d_z.iter_mut().enumerate() {
+            *d_z = &self.d_z.lines[(r + i) * self.d_z.stride..][..panels];
         }
         let mut sums = [[S::splat(0.0); C]; R];
         for (p, w) in self.weight.chunks_exact(depth(self.inputs)).enumerate().take(panels) {
