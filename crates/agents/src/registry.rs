@@ -83,3 +83,23 @@ pub const AGENTS: &[AgentEntry] = &[
         parse: crate::double_dqn::parse,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use toml::de::ValueDeserializer;
+
+    use super::*;
+
+    #[test]
+    fn every_agent_has_valid_defaults_and_reads_back_what_it_writes() {
+        for AgentEntry { name, parse, .. } in AGENTS {
+            let defaults = parse(ValueDeserializer::parse("{}").unwrap()).unwrap();
+            assert_eq!((defaults.name(), defaults.validate()), (*name, Vec::new()));
+            let text = toml::Value::Table(defaults.to_toml()).to_string();
+            let again =
+                parse(ValueDeserializer::parse(&text).unwrap()).unwrap_or_else(|e| panic!("{name}: {e}\n{text}"));
+            assert_eq!(again.to_toml(), defaults.to_toml(), "{name}");
+            assert!(parse(ValueDeserializer::parse("{ no_such_key = 1 }").unwrap()).is_err(), "{name}");
+        }
+    }
+}
