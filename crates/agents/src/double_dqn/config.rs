@@ -18,9 +18,9 @@ pub struct DoubleDqnConfig {
     /// Whether hidden layers are normalised by batch. Default true: the paper.
     pub batch_norm: bool,
     /// Slope of the leaky ReLU below 0. Default 0.01: PyTorch, and so the paper.
-    pub leaky_slope: f32,
+    pub leaky_slope: f64,
     /// Share of the hidden units that a training pass leaves out. Default 0.2: the paper.
-    pub dropout: f32,
+    pub dropout: f64,
     /// How the first weights are drawn. Default Glorot's uniform law: the paper (the article: He's normal law).
     pub init: Init,
     /// Whether the network tells the value of a state from the advantages of actions. Default false (Wang et al. 2016).
@@ -112,7 +112,7 @@ pub enum Target {
     /// A copy after so many gradient steps (Mnih et al. 2015).
     CopyEvery(u64),
     /// This share of the way at every gradient step (Lillicrap et al. 2016).
-    Soft(f32),
+    Soft(f64),
 }
 
 /// The share of random actions over the environment steps of the training.
