@@ -1,7 +1,8 @@
 //! Networks: parameters by name, initialisation, layers for learning (candle tensors) and for acting (slices).
 //!
 //! Learning runs on candle's graph with two fused operations, [`Linear`] and [`lstm::sequence`]; acting runs on plain
-//! slices without allocation, [`DenseLayer`] and [`lstm::Cell`]. Only this module looks into a tensor's memory.
+//! slices without allocation, [`DenseLayer`] and [`lstm::Cell`]. An [`Mlp`] needs no graph for either: its passes are
+//! explicit. Only this module looks into a tensor's memory.
 
 mod dense;
 mod host;
