@@ -9,6 +9,7 @@ import torch
 
 import long_short_env as long_short
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
+from double_dqn import double_q_loss, double_q_targets, network
 from lstm_ppo import AsPublished, Network, OnePass, advantages_of
 from timing import ROOT
 
@@ -167,6 +168,37 @@ def one_epoch_gives_both_the_same_weights() -> str:
     return "gradients to 1e-4, weights to 1e-5"
 
 
+def double_dqn_gives_the_golden_numbers() -> str:
+    """Targets, loss and its gradient; and the network in training and evaluation mode, without dropout."""
+    for path in golden("learning", "ddqn_huber_*.json"):
+        case = json.loads(path.read_text())
+        given, expected = case["input"], case["output"]
+        q = torch.tensor(given["q"], requires_grad=True)
+        rewards, next_online, next_target = (
+            torch.tensor(given[key]) for key in ("reward", "next_q_online", "next_q_target")
+        )
+        discounts = case["config"]["gamma"] * torch.tensor(given["discount"])
+        targets = double_q_targets(rewards, discounts, next_online, next_target)
+        np.testing.assert_allclose(targets, expected["td_target"], rtol=1e-5, atol=1e-6, err_msg=path.name)
+        loss = double_q_loss(q, torch.tensor(given["action"]), targets)
+        loss.backward()
+        np.testing.assert_allclose(loss.item(), expected["loss_mean"], rtol=1e-5, err_msg=path.name)
+        np.testing.assert_allclose(q.grad, expected["grad_q"], rtol=1e-5, atol=1e-6, err_msg=path.name)
+    for path in golden("learning", "mlp_batchnorm_*.json"):
+        case = json.loads(path.read_text())
+        weights = {key.replace("3.", "4.", 1): torch.tensor(value) for key, value in case["weights"].items()}
+        units, inputs = weights["0.weight"].shape
+        net = network(inputs, units, 1, len(weights["4.bias"]))
+        net.load_state_dict(weights)
+        net[3].p = 0.0
+        x = torch.tensor(case["input"]["x"])
+        for mode, key in ((net.train, "train"), (net.eval, "eval_after")):
+            mode()
+            with torch.no_grad():
+                np.testing.assert_allclose(net(x), case["output"][key], rtol=1e-5, atol=1e-6, err_msg=path.name)
+    return "1e-5"
+
+
 CHECKS = (
     one_copy_replays_the_golden_games,
     many_copies_equal_one_copy,
@@ -174,6 +206,7 @@ CHECKS = (
     advantages_equal_the_golden_ones,
     one_pass_sees_what_three_passes_see,
     one_epoch_gives_both_the_same_weights,
+    double_dqn_gives_the_golden_numbers,
 )
 
 

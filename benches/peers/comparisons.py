@@ -11,6 +11,7 @@ from gymnasium import Env
 import long_short_env as long_short
 import market_data
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
+from double_dqn import Actor, Learner
 from lstm_ppo import AsPublished, Network, OnePass
 
 Call = Callable[[], object]
@@ -182,6 +183,26 @@ def ppo_comparison(fc: int, hidden: int) -> Comparison:
     )
 
 
+def double_dqn(part: str, batch: int) -> Callable[[], Call]:
+    """The `gradient` or the whole `step` of a learner, or acting `greedily` for as many states."""
+
+    def prepare() -> Call:
+        torch.manual_seed(1)
+        calls = {"gradient": Learner.gradient, "step": Learner.step}
+        if part not in calls:
+            return Actor(batch).act
+        learner = Learner(batch)
+        return lambda: calls[part](learner)
+
+    return prepare
+
+
+def dqn_comparison(title: str, part: str, batch: int) -> Comparison:
+    """The network of the TDQN paper, 330 -> 5 x 512 -> 2."""
+    ours = Ours("dqn_update", f"dqn_update/{part}/{batch}")
+    return Comparison(f"Double DQN, {title}", "ms", ours, (Peer("PyTorch, fused AdamW", double_dqn(part, batch)),))
+
+
 COMPARISONS: tuple[Comparison, ...] = (
     Comparison(
         "Bitcoin environment, one copy",
@@ -233,6 +254,10 @@ COMPARISONS: tuple[Comparison, ...] = (
             Peer("PyTorch, without oneDNN", lstm(onednn=False)),
         ),
     ),
+    dqn_comparison("forward, backward and AdamW, batch 32", "gradient", 32),
+    dqn_comparison("a learning step, batch 32", "step", 32),
+    dqn_comparison("a greedy action", "greedy", 1),
+    dqn_comparison("eight greedy actions", "greedy", 8),
     Comparison(
         "MACD, ATR and three EMA over 1,000,000 bars",
         "rows/s",

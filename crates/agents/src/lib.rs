@@ -24,11 +24,13 @@
 //! # Ok::<(), pavlov_agents::AgentError>(())
 //! ```
 
+pub mod double_dqn;
 pub mod losses;
 pub mod lstm_ppo;
 pub mod nn;
 pub mod optim;
 mod registry;
+pub mod replay;
 pub mod returns;
 pub mod rollout;
 

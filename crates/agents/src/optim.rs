@@ -15,6 +15,8 @@
 //! # Ok::<(), pavlov_rl_core::AgentError>(())
 //! ```
 
+mod packed;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -23,6 +25,7 @@ use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var, bail};
 use pavlov_rl_core::{AgentError, Checkpoint};
 use serde::{Deserialize, Serialize};
 
+pub use self::packed::PackedAdam;
 use crate::nn::numerics::{Isa, Kernel, Simd};
 use crate::nn::{Params, compute_error, slice, with_slice};
 
@@ -152,7 +155,7 @@ fn gradient<'a>(name: &str, var: &Var, grads: &'a GradStore) -> Result<&'a Tenso
 }
 
 /// Numbers of one step that all parameters share.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Constants {
     scale: f32,
     shrink: f32,

@@ -71,8 +71,35 @@ pub struct AgentEntry {
 }
 
 /// All agents.
-pub const AGENTS: &[AgentEntry] = &[AgentEntry {
-    name: "lstm_ppo",
-    summary: "proximal policy optimisation with one LSTM under policy and value heads",
-    parse: crate::lstm_ppo::parse,
-}];
+pub const AGENTS: &[AgentEntry] = &[
+    AgentEntry {
+        name: "lstm_ppo",
+        summary: "proximal policy optimisation with one LSTM under policy and value heads",
+        parse: crate::lstm_ppo::parse,
+    },
+    AgentEntry {
+        name: "double_dqn",
+        summary: "deep Q-learning with a target network, double estimates and a replay of mirrored experience",
+        parse: crate::double_dqn::parse,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use toml::de::ValueDeserializer;
+
+    use super::*;
+
+    #[test]
+    fn every_agent_has_valid_defaults_and_reads_back_what_it_writes() {
+        for AgentEntry { name, parse, .. } in AGENTS {
+            let defaults = parse(ValueDeserializer::parse("{}").unwrap()).unwrap();
+            assert_eq!((defaults.name(), defaults.validate()), (*name, Vec::new()));
+            let text = toml::Value::Table(defaults.to_toml()).to_string();
+            let again =
+                parse(ValueDeserializer::parse(&text).unwrap()).unwrap_or_else(|e| panic!("{name}: {e}\n{text}"));
+            assert_eq!(again.to_toml(), defaults.to_toml(), "{name}");
+            assert!(parse(ValueDeserializer::parse("{ no_such_key = 1 }").unwrap()).is_err(), "{name}");
+        }
+    }
+}

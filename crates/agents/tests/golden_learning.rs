@@ -1,14 +1,15 @@
-//! Golden cases of PyTorch: LSTM, advantages, the clipped loss, Adam and gradient clipping.
+//! Golden cases of PyTorch: LSTM, advantages, losses, a normalised network, Adam and gradient clipping.
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
-use pavlov_agents::losses::{PpoLossConfig, PpoRows, log_softmax_at, ppo_clip};
-use pavlov_agents::nn::Params;
+use pavlov_agents::losses::{DoubleQRows, PpoLossConfig, PpoRows, best, double_q, log_softmax_at, ppo_clip};
+use pavlov_agents::nn::init::Init;
 use pavlov_agents::nn::lstm::{Dims, forward, sequence};
 use pavlov_agents::nn::numerics::Isa;
+use pavlov_agents::nn::{Inference, Mlp, MlpShape, Params, Pass};
 use pavlov_agents::optim::{Adam, AdamConfig, Decay, clip_factor, global_norm};
 use pavlov_agents::returns::{Steps, gae};
-use pavlov_rl_core::Checkpoint;
+use pavlov_rl_core::{Checkpoint, RngTree};
 use pavlov_testkit::golden::{GoldenCase, assert_close_f32, float, floats_f32, golden_cases, shape};
 
 const ABS: f64 = 1e-6;
@@ -147,6 +148,94 @@ fn golden_ppo_clip() {
         let num_actions = logits.len() / actions.len();
         let probs = actions.iter().zip(logits.chunks(num_actions)).map(|(a, z)| log_softmax_at(z, *a).exp());
         assert_close(&case, "output", "pi_a", &probs.collect::<Vec<_>>());
+    }
+}
+
+/// The numbers of an array of rows.
+fn rows(case: &GoldenCase, section: &str, key: &str) -> Vec<f32> {
+    case.json[section][key].as_array().expect("rows").iter().flat_map(floats_f32).collect()
+}
+
+#[test]
+fn golden_double_q() {
+    for case in cases("ddqn_huber_", 2) {
+        check_config(&case, &["gamma", "env_discount", "huber_delta", "note"]);
+        let input = |key| numbers(&case, "input", key);
+        let [q, next_online, next_target] =
+            ["q", "next_q_online", "next_q_target"].map(|key| rows(&case, "input", key));
+        let actions: Vec<u32> = input("action").iter().map(|a| *a as u32).collect();
+        let gamma = config(&case, "gamma") as f32;
+        let discounts: Vec<f32> = input("discount").iter().map(|d| gamma * d).collect();
+        let loss_rows = DoubleQRows {
+            q: &q,
+            actions: &actions,
+            rewards: &input("reward"),
+            discounts: &discounts,
+            next_online: &next_online,
+            next_target: &next_target,
+            weights: &vec![1.0; actions.len()],
+        };
+        let (mut d_q, mut errors) = (vec![f32::NAN; q.len()], vec![f32::NAN; actions.len()]);
+        let loss = double_q(&loss_rows, config(&case, "huber_delta"), &mut d_q, &mut errors);
+        let num_actions = q.len() / actions.len();
+        let chosen: Vec<f32> = next_online.chunks(num_actions).map(|row| best(row) as f32).collect();
+        assert_close(&case, "output", "best_next_action", &chosen);
+        assert_close(&case, "output", "td_error", &errors);
+        assert_close(&case, "output", "loss_mean", &[loss.loss as f32]);
+        assert_close_f32(&format!("{} grad_q", case.name), &d_q, &rows(&case, "output", "grad_q"), ABS, REL);
+        let targets = errors.iter().zip(&actions).enumerate().map(|(i, (e, a))| e + q[i * num_actions + *a as usize]);
+        assert_close(&case, "output", "td_target", &targets.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn golden_mlp_batchnorm() {
+    // PyTorch's names in the sequence of the case, and ours.
+    const NAMES: [(&str, &str); 4] = [("0", "hidden.0"), ("1", "norm.0"), ("3", "head"), ("x", "")];
+    for case in cases("mlp_batchnorm_", 1) {
+        check_config(&case, &["layers", "loss"]);
+        check_kind(&case, "layers", "Linear, BatchNorm1d(eps 1e-5, momentum 0.1), LeakyReLU(0.01), Linear");
+        check_kind(&case, "loss", "sum(y * loss_weight)");
+        let mut weights = Checkpoint::default();
+        let ours = |name: &str| {
+            NAMES.iter().fold(name.to_owned(), |n, (a, b)| match n.strip_prefix(&format!("{a}.")) {
+                Some(rest) => format!("{b}.{rest}"),
+                None => n,
+            })
+        };
+        for (name, values) in case.json["weights"].as_object().unwrap() {
+            if !name.ends_with("num_batches_tracked") {
+                weights.put_f32(&ours(name), &shape(values), &floats_f32(values));
+            }
+        }
+        let [units, inputs] = *weights.shape("hidden.0.weight").unwrap() else { panic!("a matrix") };
+        let outputs = weights.shape("head.bias").unwrap()[0];
+        let shape_of =
+            MlpShape { inputs, hidden: vec![units], outputs, batch_norm: true, leaky_slope: 0.01, dropout: 0.0 };
+        let mut rng = RngTree::new(1).stream("init", 0);
+        let mut mlp = Mlp::new(shape_of, Init::Pytorch, &mut rng);
+        mlp.restore("", &weights).unwrap();
+        let (x, mix) = (rows(&case, "input", "x"), rows(&case, "input", "loss_weight"));
+        let (mut pass, mut gradient, mut d_x) = (Pass::default(), mlp.gradient(), vec![0.0; x.len()]);
+        mlp.train(&x, &mut pass, &mut rng);
+        let close = |key: &str, got: &[f32], expected: &[f32]| {
+            assert_close_f32(&format!("{} {key}", case.name), got, expected, ABS, REL);
+        };
+        close("train", pass.outputs(), &rows(&case, "output", "train"));
+        mlp.backward(&mix, &mut pass, &mut gradient, Some(&mut d_x));
+        close("grad x", &d_x, &rows(&case, "grad", "x"));
+        let mut named = Checkpoint::default();
+        mlp.save_gradient(&gradient, "", &mut named);
+        for (name, expected) in case.json["grad"].as_object().unwrap().iter().filter(|(name, _)| *name != "x") {
+            close(name, &named.f32(&ours(name), &shape(expected)).unwrap(), &floats_f32(expected));
+        }
+        let mut after = Checkpoint::default();
+        mlp.save("", &mut after);
+        for (name, expected) in case.json["output"]["after"].as_object().unwrap() {
+            close(name, &after.f32(&format!("norm.0.{name}"), &[units]).unwrap(), &floats_f32(expected));
+        }
+        let evaluated: Vec<f32> = mlp.infer(&x, &mut Inference::default()).flatten().copied().collect();
+        close("eval_after", &evaluated, &rows(&case, "output", "eval_after"));
     }
 }
 

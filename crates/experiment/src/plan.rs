@@ -85,8 +85,16 @@ pub struct TrainConfig {
     pub updates: u64,
     /// Factor on the reward that the agent learns from; reports show rewards without it. Default 1.
     pub reward_scale: f64,
+    /// Probability that an environment repeats its last action instead of the one that it is told, in training only.
+    /// Default 0 (Machado et al. 2018: 0.25).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub sticky_actions: f64,
     /// Updates between two checkpoints. Default 50.
     pub checkpoint_every: u64,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Default for TrainConfig {
@@ -96,6 +104,7 @@ impl Default for TrainConfig {
             rollout_len: RolloutLen::Steps(128),
             updates: 500,
             reward_scale: 1.0,
+            sticky_actions: 0.0,
             checkpoint_every: 50,
         }
     }
@@ -502,6 +511,9 @@ fn check_train(train: &TrainConfig) -> Vec<String> {
     }
     if !(train.reward_scale.is_finite() && train.reward_scale > 0.0) {
         problems.push(format!("reward_scale must be positive, got {}", train.reward_scale));
+    }
+    if !(0.0..1.0).contains(&train.sticky_actions) {
+        problems.push(format!("sticky_actions must lie in 0..1, got {}", train.sticky_actions));
     }
     problems
 }

@@ -7,7 +7,7 @@ use pavlov_agents::{Agent, AgentContext, AgentError, Device};
 use pavlov_features::FittedScaler;
 use pavlov_rl_core::{
     ActMode, BatchEnv, Checkpoint, CheckpointError, Decisions, Experience, Memory, Outcomes, Rng, RngTree, Snapshot,
-    StepBatch, UpdateStats,
+    StepBatch, StickyActions, UpdateStats,
 };
 use pavlov_store::{CheckpointStore, Disk, Hash, SeedFolder};
 use serde::{Deserialize, Serialize};
@@ -150,6 +150,15 @@ pub fn load_trained(job: &Job<'_>) -> Result<Option<Trained>, ExperimentError> {
     Ok(saved.filter(|_| complete).map(|checkpoint| run.trained(checkpoint)))
 }
 
+/// The environments to learn in, freshly reset.
+fn training_env(plan: &Plan, world: &World, rng: &RngTree) -> Box<dyn BatchEnv> {
+    let env = world.training.batch(0..plan.train.num_envs as u64, rng);
+    match plan.train.sticky_actions {
+        0.0 => env,
+        probability => Box::new(StickyActions::new(env, probability, 0, rng)),
+    }
+}
+
 struct Run<'a> {
     job: &'a Job<'a>,
     checkpoints: CheckpointStore,
@@ -181,7 +190,7 @@ impl<'a> Run<'a> {
             job,
             checkpoints: CheckpointStore::open(Arc::clone(disk), folder.checkpoints())?,
             agent,
-            env: world.training.batch(0..num_envs as u64, &rng),
+            env: training_env(plan, world, &rng),
             progress,
             log: Vec::new(),
             tracking: Tracking::new(job, 0, 0, &[]),
@@ -291,13 +300,15 @@ impl<'a> Run<'a> {
             let acted = self.agent.act(seen, memory, ActMode::Sample, policy_rng, &mut decisions);
             acted.map_err(|e| self.agent_error(e))?;
             let mirrored = self.agent.mirror(&decisions, &mut twins);
+            let scale = self.job.plan.train.reward_scale;
             if mirrored {
                 self.env.peek(&twins, &mut outcomes);
+                outcomes.rewards.iter_mut().for_each(|reward| *reward *= scale);
             }
             let after = self.env.step(&decisions.actions);
             tally.step(&decisions.actions, after, &mut self.progress.episodes);
             for (scaled, reward) in rewards.iter_mut().zip(after.rewards) {
-                *scaled = reward * self.job.plan.train.reward_scale;
+                *scaled = reward * scale;
             }
             let step = Experience {
                 before: &before,

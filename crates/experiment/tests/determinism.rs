@@ -4,17 +4,19 @@ mod common;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use common::{CONFIG, experiment, fingerprint, options, with_hooks};
+use common::{CONFIG, double_dqn, experiment, fingerprint, options, with_hooks};
 use pavlov_experiment::{Event, ExperimentError, Hooks, run};
 use pavlov_rl_core::Checkpoint;
 use pavlov_store::CheckpointStore;
 
 #[test]
 fn one_and_two_threads_give_the_same_bytes() {
-    let place = tempfile::tempdir().unwrap();
-    experiment(place.path(), "one", CONFIG, 1).unwrap();
-    experiment(place.path(), "two", CONFIG, 2).unwrap();
-    assert_eq!(fingerprint(&place.path().join("one")), fingerprint(&place.path().join("two")));
+    for config in [CONFIG, &double_dqn()] {
+        let place = tempfile::tempdir().unwrap();
+        experiment(place.path(), "one", config, 1).unwrap();
+        experiment(place.path(), "two", config, 2).unwrap();
+        assert_eq!(fingerprint(&place.path().join("one")), fingerprint(&place.path().join("two")));
+    }
 }
 
 #[test]
@@ -26,8 +28,14 @@ fn another_seed_gives_another_agent() {
 
 #[test]
 fn a_run_stopped_by_the_user_goes_on_bit_for_bit_and_its_report_can_be_rebuilt() {
+    for config in [CONFIG, &double_dqn()] {
+        a_stopped_run_goes_on(config);
+    }
+}
+
+fn a_stopped_run_goes_on(config: &str) {
     let place = tempfile::tempdir().unwrap();
-    experiment(place.path(), "whole", CONFIG, 2).unwrap();
+    experiment(place.path(), "whole", config, 2).unwrap();
     let whole = fingerprint(&place.path().join("whole"));
     let (file, out) = (place.path().join("whole.toml"), place.path().join("stopped"));
     let options = options(place.path(), 2);
@@ -72,8 +80,14 @@ fn a_run_that_is_not_trained_has_no_report_and_says_how_to_go_on() {
 /// Planted bugs for R3: a part of the checkpoint that is lost or wrong must show, or be refused.
 #[test]
 fn every_entry_of_a_checkpoint_is_needed_to_go_on() {
+    for config in [CONFIG, &double_dqn()] {
+        every_entry_is_needed(&config.replace("num = 2", "num = 1"));
+    }
+}
+
+fn every_entry_is_needed(config: &str) {
     let place = tempfile::tempdir().unwrap();
-    experiment(place.path(), "whole", &CONFIG.replace("num = 2", "num = 1"), 1).unwrap();
+    experiment(place.path(), "whole", config, 1).unwrap();
     let out = place.path().join("whole");
     let whole = fingerprint(&out);
     let folder = out.join("runs/1/checkpoints");

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{CONFIG, experiment, fingerprint, options, with_hooks};
+use common::{CONFIG, double_dqn, experiment, fingerprint, options, with_hooks};
 use pavlov_experiment::run;
 use pavlov_rl_core::{RngTree, below};
 use pavlov_store::{CheckpointStore, OsDisk};
@@ -70,10 +70,19 @@ fn nothing_torn(out: &Path) {
 
 #[test]
 fn killed_runs_lose_nothing_and_end_with_the_same_bytes() {
-    let kills = if nightly() { 1_000 } else { 20 };
+    killed_runs_end_with_the_same_bytes(CONFIG, if nightly() { 1_000 } else { 20 });
+}
+
+/// Also those whose checkpoints hold a replay.
+#[test]
+fn killed_runs_of_double_dqn_end_with_the_same_bytes() {
+    killed_runs_end_with_the_same_bytes(&double_dqn(), if nightly() { 500 } else { 10 });
+}
+
+fn killed_runs_end_with_the_same_bytes(config: &str, kills: u32) {
     let place = tempfile::tempdir().unwrap();
     let begun = clock();
-    experiment(place.path(), "whole", CONFIG, 2).unwrap();
+    experiment(place.path(), "whole", config, 2).unwrap();
     let span = (begun() * 1e6) as u32 + 20_000;
     let whole = fingerprint(&place.path().join("whole"));
     let mut rng = RngTree::new(1).stream("kill", 0);

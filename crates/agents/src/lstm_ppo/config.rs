@@ -85,7 +85,7 @@ pub enum Schedule {
 
 impl Schedule {
     /// Factor of the rate in update `update` of `updates`.
-    pub(super) fn factor(self, update: u64, updates: u64) -> f64 {
+    pub(crate) fn factor(self, update: u64, updates: u64) -> f64 {
         match self {
             Self::Constant => 1.0,
             Self::Linear => 1.0 - update.min(updates) as f64 / updates.max(1) as f64,

@@ -5,7 +5,8 @@
 //! (`RNNBase.reset_parameters`: `U(-1/sqrt(hidden), 1/sqrt(hidden))` for all). Parameters of a layer are drawn in the
 //! order of their names; layers in the order of the calls.
 
-use pavlov_rl_core::{AgentError, Rng, uniform_f32};
+use pavlov_rl_core::{AgentError, Rng, normal, uniform_f32};
+use serde::{Deserialize, Serialize};
 
 use super::{Params, lstm::Dims};
 
@@ -69,6 +70,79 @@ pub fn stacked(
 fn uniform(fan: usize, len: usize, rng: &mut Rng) -> Vec<f32> {
     let bound = 1.0 / (fan as f32).sqrt();
     (0..len).map(|_| (2.0 * uniform_f32(rng) - 1.0) * bound).collect()
+}
+
+/// A named way to draw the first weights of a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// Variance `2 / inputs` for hidden layers (He et al. 2015, "Delving deep into rectifiers", section 2.2), `2 / (inputs +
+    /// outputs)` for the last one (Glorot and Bengio 2010, section 4.2), from a normal distribution cut at two
+    /// deviations; biases 0.
+    HeNormal,
+    /// `U(+-sqrt(6 / (inputs + outputs)))` (Glorot and Bengio 2010, equation 16); biases as PyTorch draws them.
+    #[default]
+    GlorotUniform,
+    /// PyTorch's linear layer: `U(+-1 / sqrt(inputs))`, biases too.
+    Pytorch,
+}
+
+/// The laws that weights and biases of one layer are drawn from.
+pub(crate) struct LayerInit {
+    weight: Law,
+    bias: Law,
+}
+
+#[derive(Clone, Copy)]
+enum Law {
+    Zero,
+    Uniform { bound: f32 },
+    CutNormal { deviation: f64 },
+}
+
+impl Init {
+    /// The laws for a layer of these sizes.
+    pub(crate) fn layer(self, inputs: usize, outputs: usize, is_last: bool) -> LayerInit {
+        // What is left of the deviation of a normal distribution that is cut at two of them.
+        const CUT: f64 = 0.879_625_661_034_239_8;
+        let (fan_in, fan_both) = (inputs as f64, (inputs + outputs) as f64);
+        let pytorch = Law::Uniform { bound: 1.0 / (inputs as f32).sqrt() };
+        match self {
+            Self::HeNormal => {
+                let variance = if is_last { 2.0 / fan_both } else { 2.0 / fan_in };
+                LayerInit { weight: Law::CutNormal { deviation: variance.sqrt() / CUT }, bias: Law::Zero }
+            }
+            Self::GlorotUniform => {
+                LayerInit { weight: Law::Uniform { bound: (6.0 / fan_both).sqrt() as f32 }, bias: pytorch }
+            }
+            Self::Pytorch => LayerInit { weight: pytorch, bias: pytorch },
+        }
+    }
+}
+
+impl LayerInit {
+    pub(crate) fn weight(&self, rng: &mut Rng) -> f32 {
+        self.weight.draw(rng)
+    }
+
+    pub(crate) fn bias(&self, rng: &mut Rng) -> f32 {
+        self.bias.draw(rng)
+    }
+}
+
+impl Law {
+    fn draw(self, rng: &mut Rng) -> f32 {
+        match self {
+            Self::Zero => 0.0,
+            Self::Uniform { bound } => (2.0 * uniform_f32(rng) - 1.0) * bound,
+            Self::CutNormal { deviation } => loop {
+                let z = normal(rng);
+                if z.abs() <= 2.0 {
+                    return (deviation * z) as f32;
+                }
+            },
+        }
+    }
 }
 
 #[cfg(test)]

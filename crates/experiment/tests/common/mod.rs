@@ -34,6 +34,23 @@ reward_scale = 0.01
 num = 2
 "#;
 
+/// The same experiment with Double DQN: most of its options, and sticky actions.
+pub fn double_dqn() -> String {
+    const AGENT: &str = r#"[agent]
+name = "double_dqn"
+sizes = [8, 8]
+duelling = true
+n_steps = 2
+sampling = { prioritised = { alpha = 0.6, beta = 0.4 } }
+target = { copy_every = 20 }
+warm_up = 64
+[train]
+sticky_actions = 0.1"#;
+    let config = CONFIG.replace("[agent]\nname = \"lstm_ppo\"\nfc = 8\nhidden = 8\n[train]", AGENT);
+    assert_ne!(config, CONFIG);
+    config
+}
+
 /// The repository's manifests, with the generated hourly market cached like a downloaded one.
 fn datasets(place: &Path) -> PathBuf {
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");

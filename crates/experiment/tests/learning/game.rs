@@ -66,9 +66,9 @@ volatility = {volatility}
 
     /// Episodes of training are as long as the test span, so that an account of the size that a good policy reaches there
     /// is nothing new. Rewards are scaled so that a bar's is about 0.3.
-    fn config(&self) -> String {
-        let Self { commission, spans: [from, to, end], body, updates, .. } = self;
-        let (manifest, agents, reward_scale) = (self.manifest(), agents(), 5e-5 / self.volatility);
+    fn config(&self, environment: &str, reward: f64, learner: &str) -> String {
+        let Self { commission, spans: [from, to, end], updates, .. } = self;
+        let (manifest, agents, reward_scale) = (self.manifest(), agents(), reward / self.volatility);
         format!(
             r#"
 manifest = '''{manifest}'''
@@ -84,9 +84,23 @@ columns = [
     {{ volume_change = {{ kind = "percent", clip = 300.0 }} }},
 ]
 [environment]
-name = "bitcoin"
+{environment}
 sample_len = 1400
 commission = {commission}
+{learner}
+updates = {updates}
+reward_scale = {reward_scale}
+[runs]
+num = {agents}
+"#
+        )
+    }
+
+    /// Trains LSTM-PPO and judges it.
+    pub fn run(&self) -> Report {
+        let body = self.body;
+        let learner = format!(
+            r#"
 [agent]
 name = "lstm_ppo"
 body = "{body}"
@@ -97,19 +111,16 @@ gae_lambda = 0.8
 entropy_coef = 0.002
 [train]
 num_envs = 64
-rollout_len = 30
-updates = {updates}
-reward_scale = {reward_scale}
-[runs]
-num = {agents}
-"#
-        )
+rollout_len = 30"#
+        );
+        self.run_with("name = \"bitcoin\"", 5e-5, &learner)
     }
 
-    /// Trains and judges.
-    pub fn run(&self) -> Report {
+    /// Trains the agent of these sections, of which `[train]` is the last, and judges it; `reward` is what a bar's reward is
+    /// scaled to, over its size in money or as a return.
+    pub fn run_with(&self, environment: &str, reward: f64, learner: &str) -> Report {
         let place = tempfile::tempdir().unwrap();
-        experiment(place.path(), "learning", &self.config(), 2).unwrap()
+        experiment(place.path(), "learning", &self.config(environment, reward, learner), 2).unwrap()
     }
 
     /// What the runs made of what an oracle made, in log growth of the test span.

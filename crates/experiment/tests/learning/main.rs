@@ -1,10 +1,11 @@
-//! R10 and R11: LSTM-PPO finds what can be found and nothing where nothing is, judged on bars it never saw.
+//! R10 and R11: LSTM-PPO and Double DQN find what can be found and nothing where nothing is, judged on bars they never saw.
 //!
 //! Every figure is printed in one line, with the id of its promise; `docs/results.md` shows those of a long run.
 #![allow(clippy::print_stdout)]
 
 #[path = "../common/mod.rs"]
 mod common;
+mod double_dqn;
 mod game;
 mod martingale;
 mod memory;

@@ -54,7 +54,16 @@ impl Arena {
         Self::on(bars, segment, game.commission)
     }
 
+    /// The same span of another environment, with keys beside its commission.
+    pub fn of(self, environment: &str, keys: &str) -> Self {
+        Self::in_game(self.bars, self.segment, self.commission, (environment, keys))
+    }
+
     fn on(bars: Bars, segment: Segment, commission: f64) -> Self {
+        Self::in_game(bars, segment, commission, ("bitcoin", ""))
+    }
+
+    fn in_game(bars: Bars, segment: Segment, commission: f64, (name, keys): (&str, &str)) -> Self {
         let columns = [
             ("returns", "of = 'open'\nkind = 'percent'"),
             ("returns", "of = 'close'\nkind = 'percent'"),
@@ -64,7 +73,7 @@ impl Arena {
         let table = fold(&bars, &columns).unwrap();
         let scaler = FittedScaler::fit(&Scaling::None, &columns, &bars, 0..segment.first as usize).unwrap();
         let market = Arc::new(market(&bars, &[], &columns, &scaler, vec![segment]).unwrap());
-        let config = environment("bitcoin").unwrap().parse_text(&format!("commission = {commission}")).unwrap();
+        let config = environment(name).unwrap().parse_text(&format!("commission = {commission}\n{keys}")).unwrap();
         let game = config.build(market, segment, EpisodeMode::Whole).unwrap();
         Self { bars, table, segment, commission, game }
     }

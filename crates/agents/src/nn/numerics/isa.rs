@@ -110,6 +110,8 @@ pub(crate) trait Simd: Sized {
 
     /// Sixteen numbers in registers.
     type Vector: Copy;
+    /// Whether 32 vectors fit the registers; a quarter of that elsewhere.
+    const MANY_REGISTERS: bool;
     /// Sixteen times `x`.
     fn splat(x: f32) -> Self::Vector;
     /// Reads a lane.
@@ -130,6 +132,8 @@ pub(crate) trait Simd: Sized {
     fn multiply_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     /// `a + b`.
     fn sum(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The sum of the 16 numbers: halves are added until one number is left.
+    fn total(vector: Self::Vector) -> f32;
 
     /// Adds a matrix product; returns its output.
     fn add_product(product: Product<'_>) -> &mut [f32];
@@ -158,6 +162,7 @@ macro_rules! sweeps {
 
 impl Simd for Base {
     const FMA: bool = cfg!(target_arch = "aarch64");
+    const MANY_REGISTERS: bool = false;
     type Vector = Lane;
 
     #[inline(always)]
@@ -192,6 +197,16 @@ impl Simd for Base {
     }
 
     #[inline(always)]
+    fn total(mut vector: Lane) -> f32 {
+        for half in [8, 4, 2, 1] {
+            for k in 0..half {
+                vector[k] += vector[k + half];
+            }
+        }
+        vector[0]
+    }
+
+    #[inline(always)]
     fn add_product(mut m: Product<'_>) -> &mut [f32] {
         sweeps!(m, 2: 1 x 1; 1: 2 x 1, 1 x 2);
         m.into_out()
@@ -209,6 +224,7 @@ struct Avx2;
 #[cfg(target_arch = "x86_64")]
 impl Simd for Avx2 {
     const FMA: bool = true;
+    const MANY_REGISTERS: bool = false;
     type Vector = [__m256; 2];
 
     #[inline(always)]
@@ -247,6 +263,17 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn total(vector: Self::Vector) -> f32 {
+        // SAFETY: as in `splat`.
+        unsafe {
+            let eight = _mm256_add_ps(vector[0], vector[1]);
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+        }
+    }
+
+    #[inline(always)]
     fn add_product(mut m: Product<'_>) -> &mut [f32] {
         sweeps!(m, 4: 1 x 1; 1: 4 x 1, 2 x 2, 1 x 4);
         m.into_out()
@@ -271,6 +298,7 @@ fn first_lanes(len: usize) -> __mmask16 {
 #[cfg(target_arch = "x86_64")]
 impl Simd for Avx512 {
     const FMA: bool = true;
+    const MANY_REGISTERS: bool = true;
     type Vector = __m512;
 
     #[inline(always)]
@@ -315,6 +343,12 @@ impl Simd for Avx512 {
     fn sum(a: __m512, b: __m512) -> __m512 {
         // SAFETY: as in `splat`.
         unsafe { _mm512_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn total(vector: __m512) -> f32 {
+        // SAFETY: as in `splat`.
+        unsafe { _mm512_reduce_add_ps(vector) }
     }
 
     #[inline(always)]

@@ -13,5 +13,5 @@ mod rows;
 pub use isa::Isa;
 pub(crate) use isa::{Kernel, Simd};
 pub(crate) use math::{Lane, ZERO, load, sigmoids, store, tanhs};
-pub(crate) use product::{Outer, Panels, Product};
+pub(crate) use product::{Line, Outer, Panels, Product};
 pub(crate) use rows::{CHUNK_ROWS, add_rows, copy_column};

@@ -13,8 +13,26 @@ pub(crate) struct Panels {
 
 /// A lane that fills one cache line, so that reading it touches no second one.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Line(Lane);
+#[repr(C, align(64))]
+pub(crate) struct Line(pub(crate) Lane);
+
+impl Line {
+    pub(crate) const ZERO: Self = Self(ZERO);
+
+    /// The numbers of consecutive lines.
+    #[inline(always)]
+    pub(crate) fn flat(lines: &[Self]) -> &[f32] {
+        // SAFETY: a line is 16 numbers and nothing else: `repr(C)`, and its size is its alignment.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 16) }
+    }
+
+    /// The numbers of consecutive lines, to write.
+    #[inline(always)]
+    pub(crate) fn flat_mut(lines: &mut [Self]) -> &mut [f32] {
+        // SAFETY: as in `flat`; the borrow is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 16) }
+    }
+}
 
 impl Panels {
     /// Gathers the factor by its columns, each `depth` numbers; `None` is a column of zeros.
