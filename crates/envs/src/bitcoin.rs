@@ -178,23 +178,11 @@ impl EnvironmentConfig for BitcoinConfig {
         let mut fills = Vec::new();
         let mut after = initial;
         after.trade(all_in, &mut fills);
-        let books = |after: Account| {
-            let account = |row: usize| if row == 0 { initial } else { after };
-            quotes.iter().enumerate().map(|(row, quote)| account(row).ledger(quote.close)).collect()
-        };
-        let buy_and_hold = Passive {
-            name: "buy & hold",
-            summary: "puts all cash into coins at the first fill and keeps them",
-            ledgers: books(after),
-            fills,
-        };
-        let keep = Passive {
-            name: "initial account",
-            summary: "keeps the initial cash and coins; the same as `hold` at every bar",
-            ledgers: books(initial),
-            fills: Vec::new(),
-        };
-        Ok(vec![buy_and_hold, keep])
+        let summaries = [
+            "puts all cash into coins at the first fill and keeps them",
+            "keeps the initial cash and coins; the same as `hold` at every bar",
+        ];
+        Ok(Passive::pair(&quotes, [initial, after], fills, summaries))
     }
 
     fn build(

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
 use crate::{
-    EnvError, EpisodeMode, FillRule, bitcoin::BitcoinConfig, leverage_inverse::LeverageInverseConfig,
+    Account, EnvError, EpisodeMode, FillRule, Quote, bitcoin::BitcoinConfig, leverage_inverse::LeverageInverseConfig,
     long_short::LongShortConfig, stock_order::StockOrderConfig,
 };
 
@@ -124,6 +124,26 @@ pub struct Passive {
     pub ledgers: Vec<Ledger>,
     /// Its trades.
     pub fills: Vec<Fill>,
+}
+
+impl Passive {
+    /// The investors of one asset: one whose account is `after` from the second row on, and one who keeps the initial
+    /// account. `summaries` says what they do.
+    pub(crate) fn pair(
+        quotes: &[Quote],
+        [initial, after]: [Account; 2],
+        fills: Vec<Fill>,
+        [held, kept]: [&'static str; 2],
+    ) -> Vec<Self> {
+        let books = |after: Account| {
+            let account = |row: usize| if row == 0 { initial } else { after };
+            quotes.iter().enumerate().map(|(row, quote)| account(row).ledger(quote.close)).collect()
+        };
+        vec![
+            Self { name: "buy & hold", summary: held, ledgers: books(after), fills },
+            Self { name: "initial account", summary: kept, ledgers: books(initial), fills: Vec::new() },
+        ]
+    }
 }
 
 /// A game that copies are made of.

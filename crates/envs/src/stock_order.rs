@@ -215,23 +215,11 @@ impl EnvironmentConfig for StockOrderConfig {
         let all_in = (0, segment.first);
         let fill = self.execution(market, segment).fill(&quotes, all_in, &initial, Order::Buy(1.0), 0.5);
         after.trade(fill, &mut fills);
-        let books = |after: Account| {
-            let held = |row: usize| if row == 0 { initial } else { after };
-            quotes.iter().enumerate().map(|(row, quote)| held(row).ledger(quote.close)).collect()
-        };
-        let buy_and_hold = Passive {
-            name: "buy & hold",
-            summary: "puts all cash into whole shares at the first fill and keeps them",
-            ledgers: books(after),
-            fills,
-        };
-        let keep = Passive {
-            name: "initial account",
-            summary: "keeps the initial cash; the same as `hold` at every bar",
-            ledgers: books(initial),
-            fills: Vec::new(),
-        };
-        Ok(vec![buy_and_hold, keep])
+        let summaries = [
+            "puts all cash into whole shares at the first fill and keeps them",
+            "keeps the initial cash; the same as `hold` at every bar",
+        ];
+        Ok(Passive::pair(&quotes, [initial, after], fills, summaries))
     }
 
     fn build(

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pavlov_envs::{BatchFactory, EnvironmentConfig, EpisodeMode, environment};
+use pavlov_evaluation::compat::{PaperInput, tdqn_paper};
 use pavlov_experiment::EpisodeRecord;
 use pavlov_experiment::baselines::{Rule, Windows};
 use pavlov_features::{FittedScaler, Scaling, feature, market};
 use pavlov_market_data::{Manifest, Sources, load_dataset, manifest_text};
-use pavlov_rl_core::{Ledger, Market, Segment};
+use pavlov_rl_core::{ActionBatch, Ledger, Market, RngTree, Segment, Status};
 use pavlov_store::OsDisk;
 
 const STOCKS: usize = 30;
@@ -22,9 +23,11 @@ struct Game {
     market: Arc<Market>,
     segment: Segment,
     whole: Box<dyn BatchFactory>,
+    rules: Box<dyn EnvironmentConfig>,
 }
 
-fn game(data_dir: &Path, dataset: &str, rules: &dyn EnvironmentConfig) -> Game {
+fn game(data_dir: &Path, dataset: &str, keys: &str) -> Game {
+    let rules = environment("long_short").unwrap().parse_text(keys).unwrap();
     let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
     let (path, text) = manifest_text(&datasets, dataset, &OsDisk).unwrap();
     let manifest = Manifest::parse(&text, &path).unwrap();
@@ -35,18 +38,7 @@ fn game(data_dir: &Path, dataset: &str, rules: &dyn EnvironmentConfig) -> Game {
     let segment = Segment { start: 0, first: WINDOW - 1, end: bars.len() as u32 };
     let market = Arc::new(market(&bars, &[], &features, &scaler, vec![segment]).unwrap());
     let whole = rules.build(market.clone(), segment, EpisodeMode::Whole).unwrap();
-    Game { market, segment, whole }
-}
-
-/// Annualised over 252 days, the deviation over n - 1; the paper counts the rows before the first decision as returns
-/// of 0.
-fn sharpe(books: &[Ledger], rows: usize) -> f64 {
-    let returns: Vec<f64> = books.windows(2).map(|pair| pair[1].net_worth() / pair[0].net_worth() - 1.0).collect();
-    let n = rows as f64;
-    let mean = returns.iter().sum::<f64>() / n;
-    let idle = (rows - returns.len()) as f64 * mean * mean;
-    let squares = returns.iter().map(|r| (r - mean) * (r - mean)).sum::<f64>() + idle;
-    252.0_f64.sqrt() * mean / (squares / (n - 1.0)).sqrt()
+    Game { market, segment, whole, rules }
 }
 
 /// The rows of table 6: ticker, and the ratios of buy & hold, sell & hold, trend following, mean reversion.
@@ -63,13 +55,11 @@ fn published(path: &Path) -> Vec<(String, [f64; 4])> {
 }
 
 /// The paper's code bounds a short by the close of the decision, rounded down.
-fn rules() -> Box<dyn EnvironmentConfig> {
-    environment("long_short").unwrap().parse_text("short_bound = 'at_decision'").unwrap()
-}
+const PAPER: &str = "short_bound = 'at_decision'";
 
 /// A stock's training and test files as games.
 fn games(data_dir: &Path, ticker: &str) -> [Game; 2] {
-    ["train", "test"].map(|span| game(data_dir, &format!("tdqn-{span}/{ticker}"), &*rules()))
+    ["train", "test"].map(|span| game(data_dir, &format!("tdqn-{span}/{ticker}"), PAPER))
 }
 
 impl Game {
@@ -78,28 +68,78 @@ impl Game {
     }
 
     fn play(&self, rule: Rule, windows: Windows) -> EpisodeRecord {
-        rule.play(&*self.whole, self.closes(), rules().sides().unwrap(), windows)
+        rule.play(&*self.whole, self.closes(), self.rules.sides().unwrap(), windows)
     }
 
+    /// The paper's ratio, which counts the rows before the first decision.
     fn sharpe(&self, books: &[Ledger]) -> f64 {
-        sharpe(books, self.market.frame.rows())
+        let idle = std::iter::repeat_n(books[0], self.segment.first as usize);
+        let money: Vec<f64> = idle.chain(books.iter().copied()).map(|ledger| ledger.net_worth()).collect();
+        let (times, traded) = (&self.market.times[..money.len()], vec![false; money.len()]);
+        let found = tdqn_paper(&PaperInput { times, money: &money, traded: &traded });
+        let ratio =
+            found.into_iter().find(|(name, _)| *name == "Sharpe ratio").expect("one of the paper's indicators").1;
+        ratio.unwrap_or(f64::NAN)
+    }
+
+    /// The books of buy & hold and of sell & hold.
+    fn passive(&self) -> [Vec<Ledger>; 2] {
+        let mut passive = self.rules.passive(&self.market, self.segment).unwrap().into_iter();
+        ["buy & hold", "sell & hold"].map(|name| {
+            let investor = passive.next().unwrap();
+            assert_eq!(investor.name, name);
+            investor.ledgers
+        })
+    }
+
+    /// Takes a side at the first decision and holds it.
+    fn play_once(&self, choice: u32) -> Vec<Ledger> {
+        const HOLD: u32 = 2;
+        let mut env = self.whole.batch(0..1, &RngTree::new(0));
+        let (mut books, mut now, mut choice) = (Vec::new(), Vec::new(), choice);
+        env.ledgers(&mut now);
+        books.push(now[0]);
+        loop {
+            let step = env.step(&ActionBatch::Discrete(vec![choice]));
+            let (status, end) = (step.statuses[0], step.end_ledgers[0]);
+            choice = HOLD;
+            if status != Status::Running {
+                assert_eq!(status, Status::Truncated, "the account was ruined");
+                books.push(end);
+                return books;
+            }
+            env.ledgers(&mut now);
+            books.push(now[0]);
+        }
     }
 }
 
 fn ratios([train, test]: &[Game; 2]) -> [f64; 4] {
-    let passive = rules().passive(&test.market, test.segment).unwrap();
-    assert_eq!([passive[0].name, passive[1].name], ["buy & hold", "sell & hold"]);
+    let [buy, sell] = test.passive();
     let score = |record: &EpisodeRecord| Some(train.sharpe(&record.ledgers)).filter(|ratio| ratio.is_finite());
     let by_rule = |rule: Rule| {
-        let windows = rule.choose(&*train.whole, train.closes(), rules().sides().unwrap(), score);
+        let windows = rule.choose(&*train.whole, train.closes(), train.rules.sides().unwrap(), score);
         test.sharpe(&test.play(rule, windows).ledgers)
     };
-    [
-        test.sharpe(&passive[0].ledgers),
-        test.sharpe(&passive[1].ledgers),
-        by_rule(Rule::TrendFollowing),
-        by_rule(Rule::MeanReversion),
-    ]
+    [test.sharpe(&buy), test.sharpe(&sell), by_rule(Rule::TrendFollowing), by_rule(Rule::MeanReversion)]
+}
+
+#[test]
+fn table6_buy_and_hold_and_sell_and_hold_are_published_and_played_by_the_default_rules() {
+    let Some(data_dir) = pavlov_testkit::data_dir() else { return };
+    let mut wrong = Vec::new();
+    for (ticker, published) in published(&data_dir.join("tdqn/PAPER_RESULTS.md")) {
+        let test = game(&data_dir, &format!("tdqn-test/{ticker}"), "");
+        let sides = test.rules.sides().unwrap();
+        for (k, (books, side)) in test.passive().into_iter().zip([sides.long, sides.short]).enumerate() {
+            assert_eq!(test.play_once(side), books, "{ticker}: the investor and the game differ");
+            let got = test.sharpe(&books);
+            if (got - published[k]).abs() > TOLERANCE {
+                wrong.push(format!("{ticker}: {got:.4}, published {}", published[k]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of 60 ratios differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

@@ -24,6 +24,17 @@ pub fn golden_cases(group: &str, prefix: &str) -> Vec<GoldenCase> {
     cases_in(&golden_dir().join(group), prefix)
 }
 
+/// Every case of a group, of which the project's own folder holds at least `least`; another one may hold any number.
+///
+/// # Panics
+/// As [`golden_cases`], and if a case was lost.
+pub fn golden_group(group: &str, least: usize) -> Vec<GoldenCase> {
+    let cases = golden_cases(group, "");
+    let own = std::env::var_os("PAVLOV_GOLDEN_DIR").is_none();
+    assert!(!own || cases.len() >= least, "{} cases of {group}, expected {least}: a case was lost", cases.len());
+    cases
+}
+
 /// The folder with the golden groups: `PAVLOV_GOLDEN_DIR`, or `testdata/golden` of the repository.
 pub fn golden_dir() -> PathBuf {
     match std::env::var_os("PAVLOV_GOLDEN_DIR") {

@@ -30,7 +30,7 @@ pub mod toys;
 pub use book_audit::BookAudit;
 pub use check_env::{MakeEnv, check_env};
 pub use counting::CountingAllocator;
-pub use golden::{GoldenCase, assert_close, assert_close_f32, data_dir, golden_cases};
+pub use golden::{GoldenCase, assert_close, assert_close_f32, data_dir, golden_cases, golden_group};
 pub use look_ahead::{check_game, check_look_ahead};
 pub use pavlov_audit::FillTiming;
 pub use second_ledger::{BOOK_TOLERANCE, SecondLedger};
