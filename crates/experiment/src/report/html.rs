@@ -247,6 +247,21 @@ mod tests {
         (report, html)
     }
 
+    #[test]
+    fn no_two_baselines_look_alike_in_light_or_dark() {
+        use super::super::span_figures::{LOOKS, baseline_class};
+        let dash = |place: usize| {
+            let class = baseline_class(place);
+            assert_eq!(STYLE.matches(&format!("--{class}:#")).count(), 2, "{class}: a colour for light and for dark");
+            let rule = STYLE.split(&format!(".{class}{{--k:var(--{class});")).nth(1);
+            rule.and_then(|rule| rule.split('}').next()).expect("a look of its own").to_owned()
+        };
+        let looks: std::collections::BTreeSet<String> = (0..LOOKS).map(dash).collect();
+        assert_eq!(looks.len(), LOOKS);
+        // Four passive investors, three constant actions, two rules, a random policy.
+        const { assert!(LOOKS >= 10) };
+    }
+
     /// Names of the opening tags that are never closed, or the closing tag that fits nothing.
     fn unbalanced(html: &str) -> Option<String> {
         let mut open: Vec<&str> = Vec::new();

@@ -149,9 +149,12 @@ impl SpanFigures<'_> {
     }
 }
 
-/// The colour of a baseline by its place in the table, from 0.
+/// Baselines that have a colour and a dash of their own in `style.css`.
+pub(super) const LOOKS: usize = 11;
+
+/// The look of a baseline's line by its place in the table, from 0.
 pub(super) fn baseline_class(place: usize) -> String {
-    format!("c{}", 1 + place % 7)
+    format!("c{}", 1 + place % LOOKS)
 }
 
 fn scale_of(values: impl Iterator<Item = f64>) -> Scale {
