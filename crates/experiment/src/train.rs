@@ -349,19 +349,19 @@ impl<'a> Run<'a> {
 /// What a checkpoint belongs to.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Identity {
-    config_hash: String,
+    training_hash: String,
     data_hashes: Vec<(String, String)>,
 }
 
 impl Identity {
     fn of(plan: &Plan, world: &World) -> Self {
         let data_hashes = world.data_hashes.iter().map(|(name, hash)| (name.clone(), hash.clone())).collect();
-        Self { config_hash: plan.config_hash().to_string(), data_hashes }
+        Self { training_hash: plan.training_hash().to_string(), data_hashes }
     }
 
     fn check(&self, now: &Self) -> Result<(), String> {
-        if self.config_hash != now.config_hash {
-            return Err(format!("its config has hash {}, the plan {}", self.config_hash, now.config_hash));
+        if self.training_hash != now.training_hash {
+            return Err(format!("its config has hash {}, the plan {}", self.training_hash, now.training_hash));
         }
         if self.data_hashes != now.data_hashes {
             return Err(format!("it was trained on {:?}, the data now are {:?}", self.data_hashes, now.data_hashes));
