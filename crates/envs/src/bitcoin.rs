@@ -17,6 +17,7 @@ use pavlov_rl_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::episodes::hull;
 use crate::{
     Account, AssetSlippage, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes,
     FillRule, Passive, Quote, Reward, RewardConfig, RewardState, Sides, Slippage, Variant, quotes,
@@ -188,14 +189,14 @@ impl EnvironmentConfig for BitcoinConfig {
     fn build(
         &self,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Box<dyn BatchFactory>, EnvError> {
-        Ok(Box::new(Arc::new(Bitcoin::new(self, market, segment, mode)?)))
+        Ok(Box::new(Arc::new(Bitcoin::new(self, market, segments, mode)?)))
     }
 }
 
-/// The Bitcoin game on one segment of a market.
+/// The Bitcoin game on segments of a market.
 #[derive(Debug)]
 pub struct Bitcoin {
     market: Arc<Market>,
@@ -227,28 +228,29 @@ pub struct BitcoinState {
 }
 
 impl Bitcoin {
-    /// The game on a segment.
+    /// The game on segments.
     ///
     /// # Errors
-    /// [`EnvError`] if the values, the segment or the prices make no game.
+    /// [`EnvError`] if the values, a segment or the prices make no game.
     pub fn new(
         config: &BitcoinConfig,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Self, EnvError> {
         EnvError::of_config(NAME, config.validate())?;
         if market.prices.assets != 1 {
             return Err(EnvError::Assets { environment: NAME, expected: 1, got: market.prices.assets });
         }
-        let episodes = Episodes::new(&market, segment, mode, config.sample_len)?;
+        let episodes = Episodes::new(&market, segments, mode, config.sample_len)?;
+        let segment = hull(segments);
         let initial = Account::new(config.initial_cash, config.initial_coins);
         let observation = ObservationSpec { window: 1, features: market.frame.cols(), account: 2 };
         let quotes = quotes(&market, segment, 0, config.fill())?;
         EnvError::of_config(NAME, config.slippage.problems_at(&quotes))?;
         Ok(Self {
             quotes,
-            reward: config.reward.on(&market, segment),
+            reward: config.reward.on(&market, segments[0]),
             slippage: config.slippage.of(&market, segment, 0),
             market,
             spec: EnvSpec { observation, action: ActionSpec::Discrete { names: ACTIONS } },

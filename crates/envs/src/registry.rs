@@ -92,14 +92,14 @@ pub trait EnvironmentConfig: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`EnvError`] if the prices make no game.
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError>;
-    /// Makes the game ready to be copied.
+    /// Makes the game ready to be copied: an episode lies in one of the segments, drawn by the starts that each has.
     ///
     /// # Errors
-    /// [`EnvError`] if the values, the segment or the prices make no game.
+    /// [`EnvError`] if the values, a segment or the prices make no game.
     fn build(
         &self,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Box<dyn BatchFactory>, EnvError>;
 }

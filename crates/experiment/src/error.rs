@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use pavlov_agents::AgentError;
 use pavlov_envs::EnvError;
+use pavlov_evaluation::splits::SplitError;
 use pavlov_features::FeatureError;
 use pavlov_market_data::{MarketDataError, Span};
 use pavlov_store::StoreError;
@@ -65,6 +66,18 @@ pub enum ExperimentError {
         name: String,
         /// The cause.
         source: Box<MarketDataError>,
+    },
+    /// Parts of the config do not fit each other.
+    #[error("{message}")]
+    Unfit {
+        /// What does not fit, and the cure.
+        message: String,
+    },
+    /// What is learned from is not apart from what is judged on.
+    #[error("data.train_also: {source}")]
+    Split {
+        /// The cause.
+        source: SplitError,
     },
     /// There is no manifest of this name.
     #[error("{key}: there is no manifest {path}{hint}", path = path.display())]
@@ -174,7 +187,11 @@ impl ExperimentError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config { .. } | Self::Read { .. } | Self::Span { .. } => 2,
-            Self::Environment { .. } | Self::UnknownDataset { .. } | Self::Series { .. } => 2,
+            Self::Environment { .. }
+            | Self::UnknownDataset { .. }
+            | Self::Series { .. }
+            | Self::Split { .. }
+            | Self::Unfit { .. } => 2,
             Self::Seeds { errors, .. } => errors.first().map_or(1, Self::exit_code),
             Self::Data(error) if error.is_unavailable() => 3,
             Self::Data(_) => 2,

@@ -15,6 +15,7 @@
 //! ```
 
 pub mod audit;
+mod augment;
 pub mod baselines;
 pub mod data;
 mod episode;
@@ -33,6 +34,7 @@ mod tracking;
 mod train;
 mod world;
 
+pub use augment::Augment;
 pub use episode::EpisodeRecord;
 pub use error::ExperimentError;
 pub use hooks::{Event, Hooks};

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use crate::augment::Augment;
 use crate::error::ExperimentError;
 use crate::series::SeriesConfig;
 use crate::source::{self, Problem, Source, suggestion};
@@ -59,6 +60,9 @@ pub struct DataConfig {
     pub assets: Vec<String>,
     /// Training span, half-open, UTC: bars that open in it. Required.
     pub train: Span,
+    /// Further training spans before or behind the test span, apart from it by all that a decision touches. Default none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub train_also: Vec<Span>,
     /// Test span, half-open, UTC; begins at or after the end of the training span. Required.
     pub test: Span,
     /// Whether windows and decisions of the test begin within it alone, as if its bars were the first. Default false.
@@ -78,6 +82,7 @@ struct RawData {
     assets: Vec<String>,
     fresh_test: bool,
     train: Option<Span>,
+    train_also: Vec<Span>,
     test: Option<Span>,
 }
 
@@ -97,6 +102,9 @@ pub struct TrainConfig {
     /// Default 0 (Machado et al. 2018: 0.25).
     #[serde(skip_serializing_if = "is_zero")]
     pub sticky_actions: f64,
+    /// Changed copies of the training bars to learn from besides. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augment: Option<Augment>,
     /// Updates between two checkpoints. Default 50.
     pub checkpoint_every: u64,
 }
@@ -117,6 +125,7 @@ impl Default for TrainConfig {
             updates: 500,
             reward_scale: 1.0,
             sticky_actions: 0.0,
+            augment: None,
             checkpoint_every: 50,
         }
     }
@@ -362,14 +371,15 @@ impl Reader<'_> {
         let missing = missing.into_iter().filter(|(key, absent)| *absent && !written(key));
         let mut messages: Vec<String> = missing.map(|(key, _)| format!("{key} is missing")).collect();
         if let (Some(train), Some(test)) = (raw.train, raw.test)
+            && raw.train_also.is_empty()
             && test.from_ns < train.to_ns
         {
             messages.push(format!("test must begin at or after the end of train, got {test} after {train}"));
         }
         self.source.check("data", &value, messages, self.problems);
-        let RawData { continued_by, assets, fresh_test, .. } = raw;
+        let RawData { continued_by, assets, train_also, fresh_test, .. } = raw;
         let (dataset, train, test) = (raw.dataset?, raw.train?, raw.test?);
-        Some(DataConfig { dataset, continued_by, assets, train, test, fresh_test, series: series? })
+        Some(DataConfig { dataset, continued_by, assets, train, train_also, test, fresh_test, series: series? })
     }
 
     /// The tables `[data.series.NAME]`.
@@ -537,6 +547,7 @@ fn check_train(train: &TrainConfig) -> Vec<String> {
     if !(0.0..1.0).contains(&train.sticky_actions) {
         problems.push(format!("sticky_actions must lie in 0..1, got {}", train.sticky_actions));
     }
+    problems.extend(train.augment.iter().flat_map(Augment::validate));
     problems
 }
 

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use lanes::{LANES, Lanes};
 use rules::Rules;
 
+use crate::episodes::check_windows;
 use crate::{
     Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive,
     RewardConfig, RewardKind, RewardState, ShortBound, Sides, Slippage, Variant,
@@ -213,7 +214,7 @@ impl EnvironmentConfig for LongShortConfig {
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {
         let discrete = Self { action: ActionKind::Discrete, ..self.clone() };
-        let rules = Rules::new(&discrete, market, segment)?;
+        let rules = Rules::new(&discrete, market, &[segment])?;
         Ok(vec![
             rules.play("buy & hold", "buys all that the cash affords at the first fill and keeps it", LONG),
             rules.play("sell & hold", "sells as much short at the first fill and keeps it, within the bound", SHORT),
@@ -223,14 +224,14 @@ impl EnvironmentConfig for LongShortConfig {
     fn build(
         &self,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Box<dyn BatchFactory>, EnvError> {
-        Ok(Box::new(Arc::new(LongShort::new(self, market, segment, mode)?)))
+        Ok(Box::new(Arc::new(LongShort::new(self, market, segments, mode)?)))
     }
 }
 
-/// The long/short game on one segment of a market.
+/// The long/short game on segments of a market.
 #[derive(Debug)]
 pub struct LongShort {
     market: Arc<Market>,
@@ -254,22 +255,20 @@ pub struct LongShortState {
 }
 
 impl LongShort {
-    /// The game on a segment.
+    /// The game on segments.
     ///
     /// # Errors
-    /// [`EnvError`] if the values, the segment or the prices make no game.
+    /// [`EnvError`] if the values, a segment or the prices make no game.
     pub fn new(
         config: &LongShortConfig,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Self, EnvError> {
-        let episodes = Episodes::new(&market, segment, mode, config.sample_len)?;
-        let rules = Rules::new(config, &market, segment)?;
+        let episodes = Episodes::new(&market, segments, mode, config.sample_len)?;
+        let rules = Rules::new(config, &market, segments)?;
+        check_windows(segments, config.window)?;
         let window = config.window as usize;
-        if ((segment.first - segment.start) as usize + 1) < window {
-            return Err(EnvError::Window { window, segment });
-        }
         let observation = ObservationSpec { window, features: market.frame.cols(), account: 1 };
         let action = match config.action {
             ActionKind::Discrete => ActionSpec::Discrete { names: ACTIONS },
