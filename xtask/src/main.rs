@@ -111,6 +111,7 @@ fn options(data_dir: Option<PathBuf>, threads: usize) -> Options {
         disk: Arc::new(OsDisk),
         datasets_dir: root().join("datasets"),
         cache_dir: root().join("cache"),
+        trials_dir: root().join("trials"),
         data_dir: data_dir.or_else(|| std::env::var_os("PAVLOV_DATA_DIR").map(PathBuf::from)),
         threads,
         device: Device::Cpu,

@@ -159,6 +159,14 @@ pub enum ExperimentError {
         /// Why a market or an environment cannot be built of changed bars.
         reason: String,
     },
+    /// The ledger of trials cannot be used.
+    #[error("the ledger of trials {}: {reason}", path.display())]
+    Trials {
+        /// The ledger or its lock.
+        path: PathBuf,
+        /// The line, what is wrong with it and what to do.
+        reason: String,
+    },
     /// A thread pool could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {

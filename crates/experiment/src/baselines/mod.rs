@@ -4,7 +4,7 @@
 mod averages;
 
 use pavlov_envs::BatchFactory;
-use pavlov_rl_core::{ActionBatch, ActionSpec, Fill, Ledger, RngTree, Segment, below};
+use pavlov_rl_core::{Action, ActionBatch, ActionSpec, Fill, Ledger, Rng, RngTree, Segment, below, uniform_f32};
 
 use crate::episode::{EpisodeRecord, play};
 use crate::error::ExperimentError;
@@ -51,28 +51,49 @@ pub enum Kind {
 /// [`ExperimentError::Environment`] if the prices make no game.
 pub fn all(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError> {
     let mut baselines = passive(plan, world)?;
-    if let ActionSpec::Discrete { names } = &world.test_span.spec().action {
-        for (choice, name) in names.iter().enumerate() {
-            baselines.push(Baseline {
-                name: format!("always {name}"),
-                summary: format!("takes the action `{name}` at every bar"),
-                train: vec![constant(&*world.train_span, choice as u32)],
-                test: vec![constant(&*world.test_span, choice as u32)],
-                kind: Kind::Constant,
-            });
-        }
-        baselines.extend(rules(plan, world));
-        let n = names.len() as u32;
-        let record = |span: &dyn BatchFactory, stream| plan.seeds().map(|seed| random(span, n, seed, stream)).collect();
+    let spec = &world.test_span.spec().action;
+    for (name, action) in constants(spec) {
         baselines.push(Baseline {
-            name: "random".into(),
-            summary: "draws every action with the same probability, one run a seed".into(),
-            train: record(&*world.train_span, 0),
-            test: record(&*world.test_span, 1),
-            kind: Kind::Random,
+            name: format!("always {name}"),
+            summary: format!("takes the action `{name}` at every bar"),
+            train: vec![constant(&*world.train_span, action.at(0))],
+            test: vec![constant(&*world.test_span, action.at(0))],
+            kind: Kind::Constant,
         });
     }
+    baselines.extend(rules(plan, world));
+    let record = |span: &dyn BatchFactory, stream| plan.seeds().map(|seed| random(span, spec, seed, stream)).collect();
+    let draws = match spec {
+        ActionSpec::Discrete { .. } => "draws every action with the same probability, one run a seed",
+        ActionSpec::Continuous { .. } => "draws every number of the action evenly between its bounds, one run a seed",
+    };
+    baselines.push(Baseline {
+        name: "random".into(),
+        summary: draws.into(),
+        train: record(&*world.train_span, 0),
+        test: record(&*world.test_span, 1),
+        kind: Kind::Random,
+    });
     Ok(baselines)
+}
+
+/// The actions that are taken at every bar, with their names: each choice; or, of numbers, the first at its lowest, in the
+/// middle and at its highest, with all others at their highest.
+fn constants(spec: &ActionSpec) -> Vec<(String, ActionBatch)> {
+    match spec {
+        ActionSpec::Discrete { names } => {
+            let choices = names.iter().zip(0..);
+            choices.map(|(name, choice)| ((*name).to_owned(), ActionBatch::Discrete(vec![choice]))).collect()
+        }
+        ActionSpec::Continuous { low, high } => {
+            let of = |first: f32| {
+                let values: Vec<f32> = std::iter::once(first).chain(high[1..].iter().copied()).collect();
+                let name = values.iter().map(f32::to_string).collect::<Vec<_>>().join(", ");
+                (name, ActionBatch::Continuous { width: values.len(), values })
+            };
+            [low[0], 0.5 * (low[0] + high[0]), high[0]].map(of).into()
+        }
+    }
 }
 
 fn passive(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError> {
@@ -89,10 +110,12 @@ fn passive(plan: &Plan, world: &World) -> Result<Vec<Baseline>, ExperimentError>
     Ok(pairs.map(baseline).collect())
 }
 
-/// Trend following and mean reversion, where the game has two sides of one asset.
+/// Trend following and mean reversion by the closes of the first asset, where the game has two sides of it.
 fn rules(plan: &Plan, world: &World) -> Vec<Baseline> {
-    let Some(sides) = plan.environment.sides().filter(|_| world.market.prices.assets == 1) else { return Vec::new() };
-    let closes = &world.market.prices.close;
+    let Some(sides) = plan.environment.sides() else { return Vec::new() };
+    let prices = &world.market.prices;
+    let closes: Vec<f64> = prices.close.iter().step_by(prices.assets).copied().collect();
+    let closes = &closes[..];
     let rule = |rule: Rule| {
         let windows = rule.choose(&*world.train_span, closes, sides, sharpe);
         Baseline {
@@ -120,27 +143,47 @@ fn record(segment: Segment, ledgers: Vec<Ledger>, fills: Vec<Fill>) -> EpisodeRe
     EpisodeRecord { rows: (segment.first..segment.end).collect(), ledgers, fills }
 }
 
-fn constant(span: &dyn BatchFactory, choice: u32) -> EpisodeRecord {
+fn constant(span: &dyn BatchFactory, action: Action<'_>) -> EpisodeRecord {
     let env = span.batch(0..1, &RngTree::new(0));
     let Ok(record) = play(env, |_, actions| {
-        set(actions, choice);
+        set(actions, action);
         Ok::<_, std::convert::Infallible>(())
     });
     record
 }
 
-fn random(span: &dyn BatchFactory, n: u32, seed: u64, stream: u64) -> EpisodeRecord {
+fn random(span: &dyn BatchFactory, spec: &ActionSpec, seed: u64, stream: u64) -> EpisodeRecord {
     let mut rng = RngTree::new(seed).child("baseline").stream("policy", stream);
     let env = span.batch(0..1, &RngTree::new(0));
     let Ok(record) = play(env, |_, actions| {
-        set(actions, below(&mut rng, n));
+        draw(actions, spec, &mut rng);
         Ok::<_, std::convert::Infallible>(())
     });
     record
 }
 
-fn set(actions: &mut ActionBatch, choice: u32) {
-    if let ActionBatch::Discrete(choices) = actions {
-        choices.fill(choice);
+/// Draws one action.
+fn draw(actions: &mut ActionBatch, spec: &ActionSpec, rng: &mut Rng) {
+    match (actions, spec) {
+        (ActionBatch::Discrete(choices), ActionSpec::Discrete { names }) => {
+            choices.fill(below(rng, names.len() as u32))
+        }
+        (ActionBatch::Continuous { values, .. }, ActionSpec::Continuous { low, high }) => {
+            for (value, (low, high)) in values.iter_mut().zip(low.iter().zip(high)) {
+                *value = (low + (high - low) * uniform_f32(rng)).clamp(*low, *high);
+            }
+        }
+        _ => unreachable!("the room for actions was made by their specification"),
+    }
+}
+
+/// Takes one action for every copy.
+fn set(actions: &mut ActionBatch, action: Action<'_>) {
+    match (actions, action) {
+        (ActionBatch::Discrete(choices), Action::Discrete(choice)) => choices.fill(choice),
+        (ActionBatch::Continuous { width, values }, Action::Continuous(row)) => {
+            values.chunks_exact_mut(*width).for_each(|value| value.copy_from_slice(row));
+        }
+        _ => unreachable!("actions are of the environment's kind"),
     }
 }

@@ -1,7 +1,7 @@
 //! The result table for a terminal.
 
-use super::Report;
 use super::table::{Cell, Column, ResultTable, Row, Span};
+use super::{Flag, Report, Severity};
 
 /// Widest line, in characters.
 const WIDTH: usize = 100;
@@ -48,11 +48,21 @@ pub fn result_table(report: &Report) -> String {
     out.push_str("\n* best number of the row; - undefined; more metrics in report.html\n\n");
     let notes = report.subject.notes.iter().flat_map(|note| wrap(&format!("note: {note}"), WIDTH));
     let verdict = std::iter::once(report.verdict.headline.to_uppercase()).chain(wrap(&report.verdict.text(), WIDTH));
-    for line in verdict.chain(notes) {
+    let flags = report.flags.iter().flat_map(|flag| wrap(&format!("{}: {}", mark(flag), flag.short()), WIDTH));
+    for line in verdict.chain(flags).chain(notes) {
         out.push_str(&line);
         out.push('\n');
     }
     out
+}
+
+/// How loud a flag is in the terminal.
+fn mark(flag: &Flag) -> &'static str {
+    match flag.severity {
+        Severity::Serious => "FLAG",
+        Severity::Warning => "flag",
+        Severity::Note => "note",
+    }
 }
 
 fn shown(report: &Report) -> ResultTable {
@@ -172,8 +182,9 @@ mod tests {
         let (report, _) = sample(5);
         let text = result_table(&report);
         let (_, below) = text.split_once(&report.verdict.headline.to_uppercase()).unwrap();
+        let flags: String = report.flags.iter().map(|flag| format!(" {}: {}", mark(flag), flag.short())).collect();
         let notes: String = report.subject.notes.iter().map(|note| format!(" note: {note}")).collect();
-        assert_eq!(below.split_whitespace().collect::<Vec<_>>().join(" "), report.verdict.text() + &notes);
-        assert!(!notes.is_empty());
+        assert_eq!(below.split_whitespace().collect::<Vec<_>>().join(" "), report.verdict.text() + &flags + &notes);
+        assert!(!notes.is_empty() && flags.contains("FLAG: "), "{flags}");
     }
 }
