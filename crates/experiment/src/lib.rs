@@ -16,6 +16,7 @@
 
 pub mod audit;
 pub mod baselines;
+pub mod compare;
 pub mod data;
 mod episode;
 mod error;

@@ -261,3 +261,121 @@ fn parse(line: &[u8]) -> Result<Trial, String> {
         other => Err(format!("format {other}, this build reads {SCHEMA_VERSION}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pavlov_store::OsDisk;
+
+    use super::*;
+    use crate::report::sample::sample;
+
+    /// A judged run whose config has this hash.
+    fn judged(config_hash: &str, sharpe: Option<f64>) -> Report {
+        let (mut report, _) = sample(2);
+        report.subject.config_hash = config_hash.into();
+        report.trials = Some(TrialReport {
+            ledger: "1ed9e".into(),
+            others: 0,
+            sharpe,
+            periods: 863,
+            skewness: None,
+            kurtosis: None,
+            trials_variance: 0.0,
+            best_without_skill: None,
+            probabilistic_sharpe: None,
+            deflated_sharpe: None,
+            minimum_periods: None,
+        });
+        report
+    }
+
+    fn hashes(dir: &Path) -> Vec<String> {
+        load(&OsDisk, &file(dir, "1ed9e")).unwrap().0.into_iter().map(|trial| trial.config_hash).collect()
+    }
+
+    #[test]
+    fn a_config_counts_once_and_reads_back_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = dir.path().join("trials");
+        for (hash, sharpe) in [("a", Some(0.1 + 0.2)), ("b", None), ("a", Some(7.0)), ("c", Some(-0.01))] {
+            record(&OsDisk, &ledger, &judged(hash, sharpe)).unwrap();
+        }
+        let trials = load(&OsDisk, &file(&ledger, "1ed9e")).unwrap().0;
+        let read: Vec<_> = trials.iter().map(|t| (t.config_hash.as_str(), t.sharpe, t.periods)).collect();
+        assert_eq!(read, [("a", Some(0.1 + 0.2), 863), ("b", None, 863), ("c", Some(-0.01), 863)]);
+    }
+
+    #[test]
+    fn half_a_line_at_the_end_was_never_committed_and_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        for hash in ["a", "b"] {
+            record(&OsDisk, dir.path(), &judged(hash, Some(0.1))).unwrap();
+        }
+        let path = file(dir.path(), "1ed9e");
+        let whole = std::fs::read(&path).unwrap();
+        let first = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+        for cut in [first, first + 1, whole.len() - 1] {
+            pavlov_store::write_atomic(&OsDisk, &path, &whole[..cut]).unwrap();
+            assert_eq!(hashes(dir.path()), ["a"], "cut at {cut}");
+            record(&OsDisk, dir.path(), &judged("b", Some(0.1))).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn any_changed_bit_of_a_line_is_an_error_with_file_and_line() {
+        let dir = tempfile::tempdir().unwrap();
+        for hash in ["a", "b", "c"] {
+            record(&OsDisk, dir.path(), &judged(hash, Some(0.25))).unwrap();
+        }
+        let path = file(dir.path(), "1ed9e");
+        let whole = std::fs::read(&path).unwrap();
+        let ends: Vec<usize> = (0..whole.len()).filter(|i| whole[*i] == b'\n').collect();
+        for at in (0..whole.len()).filter(|at| !ends.contains(at)) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << (at % 8);
+            pavlov_store::write_atomic(&OsDisk, &path, &bytes).unwrap();
+            let line = 1 + ends.iter().filter(|end| **end < at).count();
+            let error = record(&OsDisk, dir.path(), &judged("d", None)).unwrap_err().to_string();
+            // A bit that becomes a line end makes two lines of one.
+            assert!(error.contains(&format!("1ed9e.jsonl: line {line} is damaged")), "byte {at}: {error}");
+        }
+    }
+
+    #[test]
+    fn trials_that_end_together_lose_no_line() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for i in 0..16 {
+                let dir = dir.path();
+                scope.spawn(move || record(&OsDisk, dir, &judged(&format!("{i:02}"), Some(0.1))).unwrap());
+            }
+        });
+        let mut found = hashes(dir.path());
+        found.sort();
+        assert_eq!(found, (0..16).map(|i| format!("{i:02}")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_variance_with_one_more_is_that_of_all() {
+        let trial = |sharpe| Trial {
+            schema_version: SCHEMA_VERSION,
+            config_hash: String::new(),
+            name: String::new(),
+            sharpe,
+            periods: 9,
+        };
+        let others = OtherTrials::of(&[Some(0.1), None, Some(-0.2), Some(0.4)].map(trial));
+        assert_eq!((others.others, others.rated), (4, 3));
+        // Of 0.1, -0.2, 0.4 and 0.5: mean 0.2, squares 0.01 + 0.16 + 0.04 + 0.09, over 3.
+        assert!((others.variance_with(0.5) - 0.1).abs() < 1e-15);
+        assert_eq!(OtherTrials::of(&[]).variance_with(0.5), 0.0);
+    }
+
+    #[test]
+    fn money_is_split_equally_and_an_account_that_ended_earns_nothing() {
+        let split = equal_split(&[vec![1.0, 1.1, 1.1], vec![2.0, 1.0]], 2).unwrap();
+        assert!((split[0] - (0.1 - 0.5) / 2.0).abs() < 1e-15 && split[1] == 0.0, "{split:?}");
+        assert_eq!(equal_split(&[vec![1.0, 0.0, 1.0]], 2), None, "ruin has no returns");
+    }
+}

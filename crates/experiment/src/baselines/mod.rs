@@ -187,3 +187,88 @@ fn set(actions: &mut ActionBatch, action: Action<'_>) {
         _ => unreachable!("actions are of the environment's kind"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset};
+    use pavlov_store::OsDisk;
+
+    use super::*;
+    use crate::world;
+
+    fn bars(name: &str, seed: u32) -> Dataset {
+        let text = format!(
+            "schema_version = 1\nname = \"{name}\"\nsummary = \"made up\"\nsource = \"generated\"\nsymbol = \"{name}\"\n\
+             interval = \"1h\"\nadjustment = \"none\"\nspan = [\"2018-01-01\", \"2018-03-01\"]\n\
+             sources = [\"provider\"]\n[provider]\nname = \"synthetic\"\nseed = {seed}\nstart_price = 100.0\n\
+             mean_volume = 10.0\n[provider.mode.martingale]\nvolatility = 0.002\n"
+        );
+        let manifest = Manifest::parse(&text, Path::new("made-up.toml")).unwrap();
+        load_dataset(&manifest, &Sources { disk: Arc::new(OsDisk), cache_dir: None, data_dir: None }).unwrap()
+    }
+
+    /// All baselines of an environment that trades these assets.
+    fn baselines(environment: &str, assets: &[&str]) -> (Vec<Baseline>, World) {
+        let config = format!(
+            "name = \"continuous\"\n[data]\ndataset = \"market\"\nassets = {assets:?}\n\
+             train = [\"2018-01-05\", \"2018-02-01\"]\ntest = [\"2018-02-01\", \"2018-02-15\"]\n\
+             [features]\ncolumns = [\"returns\"]\n[environment]\n{environment}\n[agent]\nname = \"lstm_ppo\"\n\
+             [runs]\nnum = 2\n"
+        );
+        let plan = Plan::parse(Path::new("continuous.toml"), &config, &[]).unwrap_or_else(|e| panic!("{e}"));
+        let assets: Vec<Dataset> = assets.iter().zip(2..).map(|(name, seed)| bars(name, seed)).collect();
+        let world = world::build(&plan, &bars("market", 1), &assets, &[]).unwrap_or_else(|e| panic!("{e}"));
+        (all(&plan, &world).unwrap_or_else(|e| panic!("{e}")), world)
+    }
+
+    fn named<'a>(baselines: &'a [Baseline], name: &str) -> &'a Baseline {
+        let names: Vec<&str> = baselines.iter().map(|b| b.name.as_str()).collect();
+        baselines.iter().find(|b| b.name == name).unwrap_or_else(|| panic!("no `{name}` among {names:?}"))
+    }
+
+    #[test]
+    fn target_weights_have_constants_at_both_ends_and_in_the_middle_rules_and_a_random_policy() {
+        let (baselines, world) = baselines("name = \"long_short\"\naction = \"target_weight\"", &[]);
+        for name in ["always -1", "always 0", "always 1", "trend following", "mean reversion"] {
+            let record = &named(&baselines, name).test[0];
+            assert_eq!(record.ledgers.len(), (world.test.end - world.test.first) as usize, "{name}");
+        }
+        assert!(named(&baselines, "always 0").test[0].fills.is_empty());
+        let long = &named(&baselines, "always 1").test[0].ledgers;
+        assert!(long[1..].iter().all(|l| l.holdings_value > 0.9 * l.net_worth()));
+        let short = &named(&baselines, "always -1").test[0].ledgers;
+        assert!(short[1..].iter().all(|l| l.holdings_value < 0.0));
+        let weights = |name: &str| named(&baselines, name).test[0].ledgers.iter().map(|l| l.holdings_value > 0.0);
+        let opposed = weights("trend following").zip(weights("mean reversion")).skip(1).collect::<Vec<_>>();
+        assert!(opposed.contains(&(true, false)) && opposed.contains(&(false, true)), "the rules take sides");
+    }
+
+    #[test]
+    fn two_funds_have_a_share_for_the_first_from_none_to_all() {
+        let environment = "name = \"leverage_inverse\"\nstop_loss_frac = 1.0";
+        let (baselines, _) = baselines(environment, &["leveraged", "inverse"]);
+        let last = |name: &str| named(&baselines, name).test[0].ledgers.last().unwrap().net_worth();
+        for (constant, investor) in [("always 0", "all inverse"), ("always 1", "buy & hold")] {
+            // All money in one fund stays there, whatever is asked for again.
+            assert!((last(constant) / last(investor) - 1.0).abs() < 1e-3, "{constant}");
+        }
+        assert!(named(&baselines, "always 0.5").test[0].fills.len() > 2, "the share is kept by trading");
+        assert!(named(&baselines, "trend following").test[0].fills.len() > 2);
+    }
+
+    #[test]
+    fn types_and_amounts_have_the_three_orders_and_every_seed_draws_its_own() {
+        let environment = "name = \"stock_order\"\nactions = \"type_and_amount\"";
+        let (baselines, world) = baselines(environment, &[]);
+        let held = |name: &str| named(&baselines, name).test[0].ledgers.iter().map(|l| l.holdings_value).sum::<f64>();
+        assert!(held("always 0, 1") > 0.0, "buys");
+        assert_eq!((held("always 1.5, 1"), held("always 3, 1")), (0.0, 0.0), "sells nothing, holds nothing");
+        let random = &named(&baselines, "random").test;
+        assert!(random.len() == 2 && random[0] != random[1] && !random[0].fills.is_empty());
+        let fills = random[0].fills.iter().filter(|fill| fill.shares != 0.0);
+        assert!(fills.count() > world.test.end as usize / 20, "it draws at every bar");
+    }
+}

@@ -15,6 +15,7 @@ mod panel;
 mod profit;
 #[cfg(test)]
 pub(crate) mod sample;
+mod side_by_side;
 mod span_figures;
 mod table;
 mod text;
@@ -32,6 +33,7 @@ pub use crate::trials::TrialReport;
 pub use curves::{AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves};
 pub use html::render_html;
 pub use profit::{Profit, ProfitSummary};
+pub use side_by_side::{compared_html, compared_text};
 pub use text::result_table;
 
 /// Version of the `report.json` format that this build writes.

@@ -4,10 +4,10 @@ use super::table::{Cell, Column, ResultTable, Row, Span};
 use super::{Flag, Report, Severity};
 
 /// Widest line, in characters.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 
 /// The metrics that fit on a screen; the report and `report.json` have all of them.
-const SHOWN: [&str; 13] = [
+pub(super) const SHOWN: [&str; 13] = [
     "cumulative_return",
     "annualised_return",
     "volatility",
@@ -99,7 +99,7 @@ fn cell_text(cell: &Cell) -> String {
 }
 
 /// Ranges of columns that fit into `room`, two spaces before each; a column that is wider stands alone.
-fn blocks(widths: &[usize], room: usize) -> Vec<std::ops::Range<usize>> {
+pub(super) fn blocks(widths: &[usize], room: usize) -> Vec<std::ops::Range<usize>> {
     let mut blocks = Vec::new();
     let (mut start, mut used) = (0, 0);
     for (c, width) in widths.iter().enumerate() {
@@ -113,7 +113,7 @@ fn blocks(widths: &[usize], room: usize) -> Vec<std::ops::Range<usize>> {
     blocks
 }
 
-fn line(label: &str, label_width: usize, cells: &[String], widths: &[usize]) -> String {
+pub(super) fn line(label: &str, label_width: usize, cells: &[String], widths: &[usize]) -> String {
     let mut line = format!("{label:<label_width$}");
     for (cell, width) in cells.iter().zip(widths) {
         line.push_str(&format!("  {cell:>width$}"));
@@ -122,7 +122,7 @@ fn line(label: &str, label_width: usize, cells: &[String], widths: &[usize]) -> 
     line + "\n"
 }
 
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let last =
