@@ -109,7 +109,7 @@ impl OtherTrials {
         if self.rated > self.others {
             problems.push(format!("rated must not be above others, got {} of {}", self.rated, self.others));
         }
-        if !self.mean_sharpe.is_finite() || !(self.sharpe_variance.is_finite() && self.sharpe_variance >= 0.0) {
+        if !(self.mean_sharpe.is_finite() && self.sharpe_variance.is_finite() && self.sharpe_variance >= 0.0) {
             problems.push("mean_sharpe must be finite and sharpe_variance a number from 0 up".into());
         }
         problems
