@@ -15,6 +15,7 @@ mod panel;
 mod profit;
 #[cfg(test)]
 pub(crate) mod sample;
+mod side_by_side;
 mod span_figures;
 mod table;
 mod text;
@@ -26,9 +27,13 @@ use std::collections::BTreeMap;
 use pavlov_evaluation::{Metric, Summary, Undefined, Verdict};
 use serde::{Deserialize, Serialize};
 
+pub use crate::fees::{FeeRow, FeeSweep};
+pub use crate::flags::{Flag, FlagKind, Severity};
+pub use crate::trials::TrialReport;
 pub use curves::{AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves};
 pub use html::render_html;
 pub use profit::{Profit, ProfitSummary};
+pub use side_by_side::{compared_html, compared_text};
 pub use text::result_table;
 
 /// Version of the `report.json` format that this build writes.
@@ -56,6 +61,15 @@ pub struct Report {
     pub baselines: BTreeMap<String, BaselineReport>,
     /// What can and cannot be claimed.
     pub verdict: Verdict,
+    /// What the number of trials on the same data leaves of the Sharpe ratio; `None` in reports of older builds.
+    #[serde(default)]
+    pub trials: Option<TrialReport>,
+    /// What other commissions leave; `None` in reports of older builds.
+    #[serde(default)]
+    pub fee_sweep: Option<FeeSweep>,
+    /// What a reader must not overlook, the most serious first.
+    #[serde(default)]
+    pub flags: Vec<Flag>,
 }
 
 /// What an experiment examined.
@@ -135,7 +149,8 @@ pub struct BaselineReport {
 pub type Evaluated = BTreeMap<&'static str, Metric>;
 
 impl Report {
-    /// Joins the runs of an experiment; the summaries over the seeds are computed here.
+    /// Joins the runs of an experiment; the summaries over the seeds are computed here. It has no trials, no fee
+    /// sweep and no flags.
     pub fn new(
         subject: Subject,
         runs: Vec<RunReport>,
@@ -147,7 +162,20 @@ impl Report {
         let profit = ProfitSummary::of(runs.iter().map(|run| run.profit));
         let train_profit = ProfitSummary::of(runs.iter().map(|run| run.train_profit));
         let schema_version = SCHEMA_VERSION;
-        Self { schema_version, subject, runs, summary, train_summary, profit, train_profit, baselines, verdict }
+        Self {
+            schema_version,
+            subject,
+            runs,
+            summary,
+            train_summary,
+            profit,
+            train_profit,
+            baselines,
+            verdict,
+            trials: None,
+            fee_sweep: None,
+            flags: Vec::new(),
+        }
     }
 
     /// The bytes of `report.json`: ordered keys, shortest numbers, one line end at the end.
@@ -268,6 +296,8 @@ mod tests {
             "baselines",
             "config_hash",
             "data_hashes",
+            "fee_sweep",
+            "flags",
             "money",
             "name",
             "notes",
@@ -277,6 +307,7 @@ mod tests {
             "summary",
             "train_profit",
             "train_summary",
+            "trials",
             "verdict",
         ];
         assert_eq!(keys, expected);
