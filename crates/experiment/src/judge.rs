@@ -16,6 +16,7 @@ use crate::baselines::{self, BENCHMARK, Baseline, INITIAL_ACCOUNT, Kind};
 use crate::episode::{EpisodeRecord, Player, play};
 use crate::error::ExperimentError;
 use crate::plan::Plan;
+use crate::published;
 use crate::report::{
     AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, PriceCurve, Profit, Report, RunReport,
     SpanCurves, Subject, render_html,
@@ -38,7 +39,8 @@ struct Played<'a> {
 pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]) -> Result<Report, ExperimentError> {
     let played = trained.iter().map(|t| play_both(plan, world, t)).collect::<Result<Vec<_>, _>>()?;
     let baselines = baselines::all(plan, world)?;
-    let report = compare(plan, world, &played, &baselines)?;
+    let mut report = compare(plan, world, &played, &baselines)?;
+    report.published = published::report(plan, world, &played.iter().map(|p| &p.test).collect::<Vec<_>>(), &baselines);
     let disk = folder.disk();
     for seed in &played {
         write_tables(disk, &folder.seed(seed.trained.seed), world, seed)?;

@@ -8,8 +8,8 @@ mod curves;
 mod downsample;
 mod figures;
 mod forest;
-mod format;
-mod html;
+pub(crate) mod format;
+pub(crate) mod html;
 mod learning;
 mod panel;
 mod profit;
@@ -17,14 +17,16 @@ mod profit;
 pub(crate) mod sample;
 mod span_figures;
 mod table;
-mod text;
-mod ticks;
+pub(crate) mod text;
+pub(crate) mod ticks;
 mod training_figures;
 
 use std::collections::BTreeMap;
 
 use pavlov_evaluation::{Metric, Summary, Undefined, Verdict};
 use serde::{Deserialize, Serialize};
+
+use crate::published::PublishedReport;
 
 pub use curves::{AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves};
 pub use html::render_html;
@@ -56,6 +58,9 @@ pub struct Report {
     pub baselines: BTreeMap<String, BaselineReport>,
     /// What can and cannot be claimed.
     pub verdict: Verdict,
+    /// Ours by the definitions of a publication, beside its figures, if the config has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedReport>,
 }
 
 /// What an experiment examined.
@@ -147,7 +152,18 @@ impl Report {
         let profit = ProfitSummary::of(runs.iter().map(|run| run.profit));
         let train_profit = ProfitSummary::of(runs.iter().map(|run| run.train_profit));
         let schema_version = SCHEMA_VERSION;
-        Self { schema_version, subject, runs, summary, train_summary, profit, train_profit, baselines, verdict }
+        Self {
+            schema_version,
+            subject,
+            runs,
+            summary,
+            train_summary,
+            profit,
+            train_profit,
+            baselines,
+            verdict,
+            published: None,
+        }
     }
 
     /// The bytes of `report.json`: ordered keys, shortest numbers, one line end at the end.

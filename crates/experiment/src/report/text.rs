@@ -112,7 +112,7 @@ fn line(label: &str, label_width: usize, cells: &[String], widths: &[usize]) -> 
     line + "\n"
 }
 
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let last =
