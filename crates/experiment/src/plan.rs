@@ -221,7 +221,9 @@ impl Plan {
     /// Hash of everything that decides the training: what is left out is the name and how the result is judged and shown.
     pub fn training_hash(&self) -> Hash {
         let mut table = self.to_toml();
-        ["name", "eval", "runs", "published"].map(|key| table.remove(key));
+        for key in ["name", "eval", "runs", "published"] {
+            table.remove(key);
+        }
         Hash::of(table.to_string().as_bytes())
     }
 

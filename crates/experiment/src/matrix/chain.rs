@@ -40,7 +40,9 @@ pub struct Chain {
 /// A seed's history over the folds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ChainRun {
+    /// Its seed.
     pub seed: u64,
+    /// Metrics of all folds together; `null` where undefined.
     pub metrics: BTreeMap<String, Option<f64>>,
 }
 

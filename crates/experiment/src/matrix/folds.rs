@@ -230,3 +230,74 @@ pub fn plans(plan: &Plan, rows: &Rows) -> Result<Vec<(String, Plan)>, Experiment
     };
     folds(plan, rows)?.into_iter().map(fold).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"
+name = "folds"
+[data]
+dataset = "synthetic-hourly"
+train = ["2018-01-01", "2018-01-21"]
+test = ["2018-01-21", "2018-02-10"]
+[features]
+columns = ["returns", { ema = { window = 12 } }]
+[environment]
+name = "bitcoin"
+fill = "next_close"
+[agent]
+name = "lstm_ppo"
+"#;
+    const HOUR: i64 = 3_600_000_000_000;
+
+    /// 40 days of hours.
+    fn folds_of(split: &str) -> (Vec<Fold>, usize) {
+        let plan = Plan::parse(Path::new("folds.toml"), &format!("{CONFIG}[eval]\nsplit = {split}\n"), &[]);
+        let plan = plan.unwrap_or_else(|e| panic!("{e}"));
+        let from = plan.data.train.from_ns;
+        let reach = reach(&plan);
+        let rows = Rows {
+            times: (1..=960).map(|t| from + t * HOUR).collect(),
+            interval_ns: HOUR,
+            decisions: reach.lookback()..960,
+            test: 480,
+        };
+        let touched = reach.lookback() + reach.horizon + reach.embargo;
+        (folds(&plan, &rows).unwrap_or_else(|e| panic!("{e}")), touched)
+    }
+
+    fn apart(a: &Span, b: &Span) -> i64 {
+        (b.from_ns - a.to_ns).max(a.from_ns - b.to_ns)
+    }
+
+    #[test]
+    fn rolling_folds_have_one_training_length_and_the_purge_covers_the_fill() {
+        let (folds, _) = folds_of("{ walk_forward = { folds = 4 } }");
+        assert_eq!(folds.len(), 4);
+        let lengths: Vec<i64> = folds.iter().map(|fold| fold.train[0].to_ns - fold.train[0].from_ns).collect();
+        assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
+        assert!(
+            folds.iter().all(|fold| apart(&fold.train[0], &fold.test[0]) == HOUR),
+            "one bar until the fill is known"
+        );
+        assert!(folds.windows(2).all(|pair| pair[0].test[0].to_ns == pair[1].test[0].from_ns));
+    }
+
+    #[test]
+    fn purged_and_combinatorial_folds_leave_window_warm_up_outcome_and_embargo_between() {
+        for (split, count) in [
+            ("{ purged = { folds = 5, embargo = 7 } }", 5),
+            ("{ combinatorial = { groups = 5, test_groups = 2 } }", 10),
+        ] {
+            let (folds, touched) = folds_of(split);
+            assert_eq!(folds.len(), count);
+            for fold in &folds {
+                for (train, test) in fold.train.iter().flat_map(|train| fold.test.iter().map(move |test| (train, test)))
+                {
+                    assert!(apart(train, test) >= (touched as i64 - 1) * HOUR, "{split}: {train} and {test}");
+                }
+            }
+        }
+    }
+}

@@ -122,6 +122,16 @@ pub fn report(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Outcom
     project.work(&matrix, todo, false)
 }
 
+/// The cells of a config, each by its labels, before folds are cut and manifests are read; one without labels if it has no
+/// matrix.
+///
+/// # Errors
+/// [`ExperimentError::Config`].
+pub fn plans(path: &Path, text: &str, overrides: &[String]) -> Result<Vec<(Vec<String>, Plan)>, ExperimentError> {
+    let cells = Matrix::parse(path, text, overrides)?.cells.into_iter();
+    Ok(cells.map(|cell| (cell.labels, cell.plan)).collect())
+}
+
 /// The plans of a config's cells that differ in data, features or environment, or in the seed of what is drawn.
 pub(crate) fn distinct_games(
     config: &Path,
@@ -134,7 +144,9 @@ pub(crate) fn distinct_games(
     let mut seen = BTreeSet::new();
     let game = |plan: &Plan| {
         let mut table = plan.to_toml();
-        ["name", "agent", "train", "eval", "runs", "published"].map(|key| table.remove(key));
+        for key in ["name", "agent", "train", "eval", "runs", "published"] {
+            table.remove(key);
+        }
         format!("{table}{}", plan.runs.seed)
     };
     let cells = project.complete(matrix)?.cells.into_iter();
