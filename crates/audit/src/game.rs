@@ -183,7 +183,10 @@ impl Game<'_> {
             let (low, high) = match (fill.row as usize) < rows {
                 true => {
                     let cell = fill.row as usize * prices.assets + fill.asset as usize;
-                    (prices.low[cell] * (1.0 - ROUNDING), prices.high[cell] * (1.0 + ROUNDING))
+                    // A close adjusted for dividends may lie outside its bar; it is a price of the bar all the same.
+                    let (open, close) = (prices.open[cell], prices.close[cell]);
+                    let (low, high) = (prices.low[cell].min(open).min(close), prices.high[cell].max(open).max(close));
+                    (low * (1.0 - ROUNDING), high * (1.0 + ROUNDING))
                 }
                 false => (f64::INFINITY, f64::NEG_INFINITY),
             };

@@ -55,6 +55,9 @@ pub struct Plan {
 pub struct DataConfig {
     /// Name of a manifest `datasets/<name>.toml`. Required.
     pub dataset: String,
+    /// Datasets that continue the first one in time, as one history of one symbol. Default none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub continued_by: Vec<String>,
     /// The datasets that are traded, in the environment's order, known at the same bars. Default: the dataset itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<String>,
@@ -62,6 +65,9 @@ pub struct DataConfig {
     pub train: Span,
     /// Test span, half-open, UTC; begins at or after the end of the training span. Required.
     pub test: Span,
+    /// Whether windows and decisions of the test begin within it alone, as if its bars were the first. Default false.
+    #[serde(skip_serializing_if = "is_false")]
+    pub fresh_test: bool,
     /// Series beside the bars, by name. Default none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub series: BTreeMap<String, SeriesConfig>,
@@ -72,7 +78,9 @@ pub struct DataConfig {
 #[serde(default, deny_unknown_fields)]
 struct RawData {
     dataset: Option<String>,
+    continued_by: Vec<String>,
     assets: Vec<String>,
+    fresh_test: bool,
     train: Option<Span>,
     test: Option<Span>,
 }
@@ -95,6 +103,10 @@ pub struct TrainConfig {
     pub sticky_actions: f64,
     /// Updates between two checkpoints. Default 50.
     pub checkpoint_every: u64,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn is_zero(value: &f64) -> bool {
@@ -218,11 +230,11 @@ impl Plan {
         Hash::of(self.to_toml().to_string().as_bytes())
     }
 
-    /// Hash of everything that decides the training: what is left out is the name and how the result is judged and shown.
+    /// Hash of everything that decides what a seed learns: the config without its name, its seeds and how it is judged.
     pub fn training_hash(&self) -> Hash {
         let mut table = self.to_toml();
-        for key in ["name", "eval", "runs", "published"] {
-            table.remove(key);
+        for section in ["name", "runs", "eval", "published"] {
+            table.remove(section);
         }
         Hash::of(table.to_string().as_bytes())
     }
@@ -384,8 +396,9 @@ impl Reader<'_> {
             messages.push(format!("test must begin at or after the end of train, got {test} after {train}"));
         }
         self.source.check("data", &value, messages, self.problems);
-        let (dataset, assets) = (raw.dataset?, raw.assets);
-        Some(DataConfig { dataset, assets, train: raw.train?, test: raw.test?, series: series? })
+        let RawData { continued_by, assets, fresh_test, .. } = raw;
+        let (dataset, train, test) = (raw.dataset?, raw.train?, raw.test?);
+        Some(DataConfig { dataset, continued_by, assets, train, test, fresh_test, series: series? })
     }
 
     /// The tables `[data.series.NAME]`.

@@ -138,9 +138,10 @@ pub(crate) fn add_manifests(
         plan.manifest = Some(read("data.dataset", &plan.data.dataset)?);
     }
     let mut manifests = plan.other_manifests.clone();
-    for dataset in &plan.data.assets {
+    let listed = [("data.continued_by", &plan.data.continued_by), ("data.assets", &plan.data.assets)];
+    for (key, dataset) in listed.iter().flat_map(|(key, datasets)| datasets.iter().map(move |dataset| (key, dataset))) {
         if !manifests.contains_key(dataset) {
-            manifests.insert(dataset.clone(), read("data.assets", dataset)?);
+            manifests.insert(dataset.clone(), read(key, dataset)?);
         }
     }
     for (name, config) in plan.series() {
@@ -200,17 +201,21 @@ pub(crate) fn load_data(
     let told = |note: &str| (hooks.progress)(Event::Note(note));
     let manifest =
         |dataset: &str, text: Option<&String>| Manifest::parse(text.map_or("", String::as_str), &origin(dataset));
-    let dataset = load_dataset(&manifest(&plan.data.dataset, plan.manifest.as_ref())?, &sources)?;
-    dataset.notes.iter().for_each(|note| told(note));
-    let manifest = |dataset: &str| manifest(dataset, plan.other_manifests.get(dataset));
-    let asset = |dataset: &String| -> Result<Dataset, ExperimentError> {
-        let asset = load_dataset(&manifest(dataset)?, &sources)?;
-        asset.notes.iter().for_each(|note| told(note));
-        Ok(asset)
+    let load = |manifest: Manifest| -> Result<Dataset, ExperimentError> {
+        let dataset = load_dataset(&manifest, &sources)?;
+        dataset.notes.iter().for_each(|note| told(note));
+        Ok(dataset)
     };
+    let dataset = load(manifest(&plan.data.dataset, plan.manifest.as_ref())?)?;
+    let manifest = |dataset: &str| manifest(dataset, plan.other_manifests.get(dataset));
+    let continued = |dataset: Dataset, next: &String| -> Result<Dataset, ExperimentError> {
+        Ok(dataset.continued_by(load(manifest(next)?)?)?)
+    };
+    let dataset = plan.data.continued_by.iter().try_fold(dataset, continued)?;
+    let asset = |dataset: &String| load(manifest(dataset)?);
     let assets = plan.data.assets.iter().map(asset).collect::<Result<Vec<_>, _>>()?;
-    let load = |(name, config)| series::load(name, config, &manifest, &sources, &told);
-    let series = plan.series().map(load).collect::<Result<Vec<_>, _>>()?;
+    let load_series = |(name, config)| series::load(name, config, &manifest, &sources, &told);
+    let series = plan.series().map(load_series).collect::<Result<Vec<_>, _>>()?;
     Ok((dataset, assets, series))
 }
 

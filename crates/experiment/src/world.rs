@@ -62,8 +62,9 @@ pub fn build(
     let from_ns = bars.times().first().map_or(whole.from_ns, |first| first - bars.interval_ns());
     let has = Span { from_ns, to_ns: whole.to_ns };
     let train = segment(plan, has, ("train", plan.data.train), start, (start + window - 1)..train_rows.end)?;
-    let first = test_rows.start.max(start + window - 1);
-    let test = segment(plan, has, ("test", plan.data.test), start, first..test_rows.end)?;
+    let readable = if plan.data.fresh_test { test_rows.start } else { start };
+    let first = test_rows.start.max(readable + window - 1);
+    let test = segment(plan, has, ("test", plan.data.test), readable, first..test_rows.end)?;
     let scaler = plan.fit(&joined, start..train_rows.end)?;
     let market = Arc::new(plan.market(&joined, &scaler, vec![train, test])?);
     let build = |key, segment, mode| {

@@ -124,6 +124,16 @@ pub enum MarketDataError {
         /// The sizes of their bars, ns.
         ns: [i64; 2],
     },
+    /// A dataset does not go on where another one ends.
+    #[error("dataset {next} does not continue {before}: {why}")]
+    NotContinued {
+        /// The earlier dataset.
+        before: String,
+        /// The later one.
+        next: String,
+        /// What does not fit.
+        why: String,
+    },
     /// The close is adjusted for dividends and the other prices are not.
     #[error(
         "dataset {dataset}: in {origin} the close lies below the low in {rows} of {of} bars, first in that closing at \

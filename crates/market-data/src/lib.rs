@@ -48,6 +48,7 @@ mod align;
 mod bars;
 mod cache;
 mod check;
+mod continued;
 mod csv_file;
 mod dataset;
 mod error;

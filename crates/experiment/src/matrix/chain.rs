@@ -114,7 +114,7 @@ fn one_market(matrix: &Matrix, judged: &[(usize, Report)], configurations: &[Con
     let market = |c: &Configuration| {
         let hash = |(n, at): &(usize, usize)| {
             let data = &matrix.cells[*n].plan.data;
-            let traded = std::iter::once(&data.dataset).chain(&data.assets);
+            let traded = std::iter::once(&data.dataset).chain(&data.continued_by).chain(&data.assets);
             let hashes = &judged[*at].1.subject.data_hashes;
             traded.map(|name| hashes.get(name).cloned()).collect::<Vec<_>>()
         };

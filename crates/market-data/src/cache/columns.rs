@@ -57,6 +57,11 @@ impl Arrays {
         Arrays { times: self.times.slice(start, len), values }
     }
 
+    /// These columns, and behind them those of `next`.
+    pub(crate) fn followed_by(self, next: Arrays) -> Result<Arrays, ArrowError> {
+        Arrays::joined(&[self, next])
+    }
+
     /// Neighbouring pieces as one, if all of them have the same columns; copies unless there is one.
     pub(super) fn joined(pieces: &[Arrays]) -> Result<Arrays, ArrowError> {
         let num_values = pieces.first().map_or(0, |first| first.values.len());
@@ -77,6 +82,23 @@ impl Arrays {
     }
 }
 
+/// Bars of columns whose values are prices and volume, and the extras if there are more.
+pub(crate) fn bars_of(
+    symbol: &str,
+    interval_ns: i64,
+    Arrays { times, mut values }: Arrays,
+) -> Result<Bars, MarketDataError> {
+    let extras = values.split_off(COLUMNS.len().min(values.len()));
+    let got = values.len();
+    let prices: [Float64Array; 5] = values.try_into().map_err(|_| MarketDataError::ColumnLength {
+        symbol: symbol.to_owned(),
+        column: "values",
+        expected: COLUMNS.len(),
+        got,
+    })?;
+    Bars::from_arrays(symbol, interval_ns, times, prices)?.with_extras(extras.try_into().ok())
+}
+
 impl Columns for Bars {
     const VALUES: &'static [&'static str] = &COLUMNS;
     const EXTRAS: &'static [&'static str] = &EXTRAS;
@@ -87,19 +109,10 @@ impl Columns for Bars {
 
     fn from_arrays(
         manifest: &Manifest,
-        Arrays { times, mut values }: Arrays,
+        arrays: Arrays,
         place: &dyn Fn(usize) -> Place,
     ) -> Result<Bars, MarketDataError> {
-        let extras = values.split_off(COLUMNS.len().min(values.len()));
-        let (symbol, got) = (manifest.symbol(), values.len());
-        let prices: [Float64Array; 5] = values.try_into().map_err(|_| MarketDataError::ColumnLength {
-            symbol: symbol.to_owned(),
-            column: "values",
-            expected: COLUMNS.len(),
-            got,
-        })?;
-        let bars =
-            Bars::from_arrays(symbol, manifest.interval_ns(), times, prices)?.with_extras(extras.try_into().ok())?;
+        let bars = bars_of(manifest.symbol(), manifest.interval_ns(), arrays)?;
         Ok(bars.checked(manifest.recipe().policy(), place)?.0)
     }
 

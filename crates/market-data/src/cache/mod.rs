@@ -21,7 +21,7 @@ use pavlov_store::{Disk, Hash, LockGuard, StoreError, read, read_verified, sweep
 use crate::time::rows_between;
 use crate::{Cleaning, Manifest, MarketDataError, Place, Provenance, Span, Stamp};
 use columns::Arrays;
-pub(crate) use columns::Columns;
+pub(crate) use columns::{Columns, bars_of};
 pub(crate) use record::Coverage;
 use record::{CacheRecord, SCHEMA_VERSION, Segment};
 
