@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use pavlov_experiment::matrix::{Part, Selection};
 
 /// Train and judge reinforcement-learning trading agents.
 #[derive(Parser)]
@@ -21,6 +22,8 @@ pub(crate) enum Command {
     Resume {
         /// Folder of the run.
         run: PathBuf,
+        #[command(flatten)]
+        choice: Choice,
         #[command(flatten)]
         place: Place,
     },
@@ -42,6 +45,17 @@ pub(crate) enum Command {
         /// Write the result as a page too.
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
+    },
+    /// Join runs of one plan whose trainings were made in several folders, and judge what is whole.
+    Merge {
+        /// Folders of the runs.
+        #[arg(required = true, num_args = 2..)]
+        runs: Vec<PathBuf>,
+        /// Folder of the joined run, exactly this one.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        #[command(flatten)]
+        place: Place,
     },
     /// Change the future of a config's data and report what notices it too early; ends with 1 if something does.
     Audit {
@@ -84,7 +98,26 @@ pub(crate) struct ExperimentArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     #[command(flatten)]
+    pub(crate) choice: Choice,
+    #[command(flatten)]
     pub(crate) place: Place,
+}
+
+/// Which cells and seeds are worked on here; nothing here changes a result.
+#[derive(clap::Args)]
+pub(crate) struct Choice {
+    /// Work on these cells of a matrix only; may be repeated.
+    #[arg(long, value_name = "AXIS=LABEL[,LABEL]")]
+    cells: Vec<String>,
+    /// Do each N-th training only, the K-th of N parts; `merge` joins them.
+    #[arg(long, value_name = "K/N")]
+    part: Option<Part>,
+}
+
+impl Choice {
+    pub(crate) fn selection(self) -> Selection {
+        Selection { cells: self.cells, part: self.part }
+    }
 }
 
 /// Where things are and how fast they run; nothing here changes a result.
@@ -96,7 +129,7 @@ pub(crate) struct Place {
     /// Where tensors live.
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) device: DeviceChoice,
-    /// Seeds trained side by side [default: the machine's cores].
+    /// Trainings side by side [default: the machine's cores].
     #[arg(long)]
     pub(crate) threads: Option<NonZeroUsize>,
     /// Print the result, warnings and errors only.

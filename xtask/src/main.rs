@@ -3,13 +3,14 @@
 mod cli;
 mod progress;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use cli::{Cli, Command, DataCommand, DeviceChoice, Place};
+use pavlov_experiment::matrix::{self, Outcome};
 use pavlov_experiment::{Device, ExperimentError, Hooks, Network, Options, OsDisk, audit, compare, data, report, run};
 
 #[global_allocator]
@@ -36,15 +37,18 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Experiment(args) => {
             let overrides = args.overrides();
             let out = args.out.unwrap_or_else(|| run::free_folder(&root().join("runs"), &args.config));
-            work(&args.place, |options, hooks| {
-                run::run(&args.config, &overrides, &out, options, hooks).map(|r| (r, out.clone()))
+            let selection = args.choice.selection();
+            work(&args.place, &out, |options, hooks| {
+                matrix::run(&args.config, &overrides, &selection, &out, options, hooks)
             })
         }
-        Command::Resume { run, place } => {
-            work(&place, |options, hooks| run::resume(&run, options, hooks).map(|r| (r, run.clone())))
+        Command::Resume { run, choice, place } => {
+            let selection = choice.selection();
+            work(&place, &run, |options, hooks| matrix::resume(&run, &selection, options, hooks))
         }
-        Command::Report { run, place } => {
-            work(&place, |options, hooks| run::report(&run, options, hooks).map(|r| (r, run.clone())))
+        Command::Report { run, place } => work(&place, &run, |options, hooks| matrix::report(&run, options, hooks)),
+        Command::Merge { runs, out, place } => {
+            work(&place, &out, |options, hooks| matrix::merge(&runs, &out, options, hooks))
         }
         Command::Compare { runs, json, html } => {
             let compared = compare::compare(&runs, &OsDisk)?;
@@ -58,10 +62,10 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             let shown = progress::Shown::new(quiet);
             let clock = progress::clock();
             let hooks = Hooks { clock: &clock, progress: &|event| shown.take(event), stop: &STOP };
-            let audit = audit::config(&config, &overrides, &options(data_dir, 1), &hooks)?;
+            let audits = audit::config(&config, &overrides, &options(data_dir, 1), &hooks)?;
             shown.finish();
-            progress::print(&audit.table());
-            Ok(if audit.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            progress::print(&audit::tables(&audits));
+            Ok(if audits.iter().all(audit::Audit::is_clean) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Data { command } => data(command),
     }
@@ -69,7 +73,8 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
 
 fn work(
     place: &Place,
-    job: impl FnOnce(&Options, &Hooks<'_>) -> Result<(report::Report, PathBuf), ExperimentError>,
+    run: &Path,
+    job: impl FnOnce(&Options, &Hooks<'_>) -> Result<Outcome, ExperimentError>,
 ) -> anyhow::Result<ExitCode> {
     ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::SeqCst) {
@@ -83,9 +88,17 @@ fn work(
     let shown = progress::Shown::new(place.quiet);
     let clock = progress::clock();
     let hooks = Hooks { clock: &clock, progress: &|event| shown.take(event), stop: &STOP };
-    let (result, run) = job(&options, &hooks)?;
+    let outcome = job(&options, &hooks);
     shown.finish();
-    progress::result(&report::result_table(&result), &run.join("report.html"));
+    let table = match outcome? {
+        Outcome::Run(result) => report::result_table(&result),
+        Outcome::Matrix(result) => result.table(),
+        Outcome::Part { done, of } => {
+            progress::print(&format!("{done} of {of} trainings are finished in {}\n", run.display()));
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    progress::result(&table, &run.join("report.html"));
     Ok(ExitCode::SUCCESS)
 }
 

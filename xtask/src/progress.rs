@@ -39,7 +39,8 @@ pub(crate) struct Shown {
     quiet: bool,
     terminal: bool,
     bars: MultiProgress,
-    seeds: Mutex<BTreeMap<u64, Seed>>,
+    seeds: Mutex<BTreeMap<(String, u64), Seed>>,
+    cells: Mutex<Option<Cells>>,
     audit: OnceLock<ProgressBar>,
     clock: Box<dyn Fn() -> f64 + Sync>,
 }
@@ -64,6 +65,7 @@ impl Shown {
             terminal: stderr().is_terminal(),
             bars: MultiProgress::new(),
             seeds: Mutex::default(),
+            cells: Mutex::default(),
             audit: OnceLock::new(),
             clock: Box::new(clock()),
         }
@@ -73,48 +75,70 @@ impl Shown {
     pub(crate) fn take(&self, event: Event<'_>) {
         match event {
             Event::Note(note) => self.bars.suspend(|| say(&format!("note: {note}"))),
-            Event::Failed { seed, error } => self.bars.suspend(|| say(&format!("seed {seed} failed: {error}"))),
+            Event::Failed { cell, seed, error } => {
+                self.bars.suspend(|| say(&format!("{} failed: {error}", who(cell, seed))));
+            }
+            Event::CellFailed { cell, error } => self.bars.suspend(|| say(&format!("cell {cell} failed: {error}"))),
             _ => {}
         }
         if self.quiet {
             return;
         }
         let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         let now = (self.clock)();
+        if let Some(cells) = cells.as_mut() {
+            cells.take(event, now, self.terminal);
+        }
+        let many = cells.is_some();
         match event {
-            Event::Started { seed, update, updates } => {
+            Event::Planned { trainings, updates } => *cells = Some(self.planned(trainings, updates, now)),
+            Event::Started { cell, seed, update, updates } => {
                 let bar = if self.terminal { self.bars.add(ProgressBar::new(updates)) } else { ProgressBar::hidden() };
                 bar.set_style(style());
-                bar.set_prefix(format!("seed {seed}"));
+                bar.set_prefix(who(cell, seed));
                 bar.set_position(update);
                 let entry = Seed { bar, begun: now, first: update, updates, last_profit: None, last_line: now };
-                seeds.insert(seed, entry);
-                if !self.terminal {
+                seeds.insert((cell.to_owned(), seed), entry);
+                if !self.terminal && !many {
                     say(&format!("seed {seed}: starts at update {update} of {updates}"));
                 }
             }
-            Event::Updated { seed, update, env_steps, episode_profit } => {
-                let Some(shown) = seeds.get_mut(&seed) else { return };
+            Event::Updated { cell, seed, update, env_steps, episode_profit } => {
+                let Some(shown) = seeds.get_mut(&(cell.to_owned(), seed)) else { return };
                 shown.last_profit = episode_profit.or(shown.last_profit);
                 let text = shown.text(update, env_steps, now);
                 shown.bar.set_position(update);
                 shown.bar.set_message(text.clone());
-                if !self.terminal && now - shown.last_line >= LINE_SECONDS {
+                if !self.terminal && !many && now - shown.last_line >= LINE_SECONDS {
                     shown.last_line = now;
                     say(&format!("seed {seed}: update {update}/{}, {text}", shown.updates));
                 }
             }
-            Event::Finished { seed } => {
-                let Some(shown) = seeds.get(&seed) else { return };
-                shown.bar.finish();
+            Event::Finished { cell, seed } => {
+                let Some(shown) = seeds.get(&(cell.to_owned(), seed)) else { return };
+                // Of many bars only those that move are worth their line.
+                if many {
+                    shown.bar.finish_and_clear()
+                } else {
+                    shown.bar.finish()
+                }
                 if !self.terminal {
-                    say(&format!("seed {seed}: trained in {:.1} s", now - shown.begun));
+                    say(&format!("{}: trained in {:.1} s", who(cell, seed), now - shown.begun));
                 }
             }
-            Event::Judging if !self.terminal => say("all seeds are trained; judging"),
+            Event::Judging { .. } if !self.terminal && !many => say("all seeds are trained; judging"),
             Event::Audited { done, of } => self.audited(done, of),
-            Event::Judging | Event::Failed { .. } | Event::Note(_) => {}
+            Event::Judging { .. } | Event::Failed { .. } | Event::CellFailed { .. } | Event::Note(_) => {}
         }
+    }
+
+    /// A bar over all trainings of several cells.
+    fn planned(&self, trainings: usize, updates: u64, now: f64) -> Cells {
+        let bar = if self.terminal { self.bars.add(ProgressBar::new(updates)) } else { ProgressBar::hidden() };
+        bar.set_style(style());
+        bar.set_prefix("all cells");
+        Cells { bar, begun: now, trainings, finished: 0, done: 0, updates, last_line: now }
     }
 
     /// A bar for the cuts of an audit; a line at each tenth where there is no terminal.
@@ -137,8 +161,49 @@ impl Shown {
     /// Leaves the bars as they are.
     pub(crate) fn finish(&self) {
         let seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
-        seeds.values().for_each(|seed| seed.bar.abandon());
+        seeds.values().filter(|seed| !seed.bar.is_finished()).for_each(|seed| seed.bar.abandon());
+        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        cells.iter().for_each(|cells| cells.bar.abandon());
     }
+}
+
+/// What all trainings of several cells did.
+struct Cells {
+    bar: ProgressBar,
+    begun: f64,
+    trainings: usize,
+    finished: usize,
+    done: u64,
+    updates: u64,
+    last_line: f64,
+}
+
+impl Cells {
+    fn take(&mut self, event: Event<'_>, now: f64, terminal: bool) {
+        match event {
+            // What was done before is nothing to be waited for.
+            Event::Started { update, .. } => self.updates = self.updates.saturating_sub(update),
+            Event::Updated { .. } => self.done += 1,
+            Event::Finished { .. } => self.finished += 1,
+            _ => return,
+        }
+        let rate = self.done as f64 / (now - self.begun).max(1e-9);
+        let left = Duration::from_secs_f64(self.updates.saturating_sub(self.done) as f64 / rate.max(1e-9));
+        let eta = if self.done == 0 { "-".to_owned() } else { HumanDuration(left).to_string() };
+        let text = format!("{}/{} trainings, {rate:.1} updates/s, ETA {eta}", self.finished, self.trainings);
+        self.bar.set_length(self.updates);
+        self.bar.set_position(self.done);
+        self.bar.set_message(text.clone());
+        if !terminal && now - self.last_line >= LINE_SECONDS {
+            self.last_line = now;
+            say(&format!("all cells: {text}"));
+        }
+    }
+}
+
+/// A seed by its name, in a matrix with its cell.
+fn who(cell: &str, seed: u64) -> String {
+    if cell.is_empty() { format!("seed {seed}") } else { format!("{cell}, seed {seed}") }
 }
 
 impl Seed {

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let stop = AtomicBool::new(false);
     let progress = |event: Event<'_>| match event {
-        Event::Finished { seed } => println!("seed {seed} is trained"),
+        Event::Finished { seed, .. } => println!("seed {seed} is trained"),
         Event::Note(note) => println!("note: {note}"),
         _ => {}
     };

@@ -75,7 +75,7 @@ pub enum ExperimentError {
     },
     /// What is learned from is not apart from what is judged on.
     #[error("data.train_also: {source}")]
-    Split {
+    Touching {
         /// The cause.
         source: SplitError,
     },
@@ -144,6 +144,66 @@ pub enum ExperimentError {
         /// The run folder.
         run: PathBuf,
     },
+    /// A cell of a matrix cannot be worked on.
+    #[error("cell {cell}: {source}")]
+    Cell {
+        /// Labels of the cell.
+        cell: String,
+        /// The cause.
+        source: Box<ExperimentError>,
+    },
+    /// Some cells failed; the others are done.
+    #[error("{}\nthe other cells are done; go on with `cargo xtask resume {run}`", lines(errors), run = run.display())]
+    Cells {
+        /// What went wrong, in the order of the cells.
+        errors: Vec<ExperimentError>,
+        /// The run folder.
+        run: PathBuf,
+    },
+    /// A config or a run of several cells was asked for one report.
+    #[error("{place} has several cells, or was worked on in part: it has no report of one run", place = place.display())]
+    SeveralCells {
+        /// The config or the run folder.
+        place: PathBuf,
+    },
+    /// A choice of cells that there are not.
+    #[error("--cells {typed}: {reason}")]
+    Selection {
+        /// As it was typed.
+        typed: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The data cannot be cut into the folds that were asked for.
+    #[error("eval.split: {source}")]
+    Split {
+        /// The cause, with the numbers.
+        source: SplitError,
+    },
+    /// A fold that the pipeline cannot train.
+    #[error(
+        "eval.split: fold {fold} trains or is tested on several spans, which is not supported yet; take walk_forward"
+    )]
+    SeveralSpans {
+        /// Label of the fold.
+        fold: String,
+    },
+    /// A table of a run cannot be read.
+    #[error("{path} cannot be read: {reason}; write it anew with `cargo xtask report`", path = path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Runs that cannot be joined.
+    #[error("{run} cannot be joined: {reason}", run = run.display())]
+    Merge {
+        /// The run that does not fit.
+        run: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
     /// The user stopped the run; everything up to the last update is saved.
     #[error("stopped; everything is saved, go on with `cargo xtask resume {run}`", run = run.display())]
     Interrupted {
@@ -204,8 +264,10 @@ impl ExperimentError {
         match self {
             Self::Config { .. } | Self::Read { .. } | Self::Span { .. } => 2,
             Self::Environment { .. } | Self::UnknownDataset { .. } | Self::Series { .. } | Self::Compare { .. } => 2,
-            Self::Split { .. } | Self::Unfit { .. } => 2,
-            Self::Seeds { errors, .. } => errors.first().map_or(1, Self::exit_code),
+            Self::Selection { .. } | Self::Split { .. } | Self::SeveralSpans { .. } | Self::SeveralCells { .. } => 2,
+            Self::Touching { .. } | Self::Unfit { .. } => 2,
+            Self::Cell { source, .. } => source.exit_code(),
+            Self::Seeds { errors, .. } | Self::Cells { errors, .. } => errors.first().map_or(1, Self::exit_code),
             Self::Data(error) if error.is_unavailable() => 3,
             Self::Data(_) => 2,
             Self::Agent { source: AgentError::Mismatch { .. }, .. } => 2,
@@ -215,7 +277,10 @@ impl ExperimentError {
 
     /// Whether nothing is wrong: the run was only not brought to its end.
     pub(crate) fn is_unfinished(&self) -> bool {
-        matches!(self, Self::Interrupted { .. } | Self::Unfinished { .. })
+        match self {
+            Self::Cell { source, .. } => source.is_unfinished(),
+            _ => matches!(self, Self::Interrupted { .. } | Self::Unfinished { .. }),
+        }
     }
 
     pub(crate) fn series(name: &str, source: MarketDataError) -> Self {

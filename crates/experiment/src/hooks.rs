@@ -7,8 +7,17 @@ use crate::error::ExperimentError;
 /// A step of a run that is worth showing.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
+    /// Several cells are worked on.
+    Planned {
+        /// Trainings to be done.
+        trainings: usize,
+        /// Updates of all of them.
+        updates: u64,
+    },
     /// A run begins or goes on.
     Started {
+        /// Name of the cell; empty in a run of one.
+        cell: &'a str,
         /// Its seed.
         seed: u64,
         /// Updates done before.
@@ -18,6 +27,8 @@ pub enum Event<'a> {
     },
     /// An update was done.
     Updated {
+        /// Name of the cell; empty in a run of one.
+        cell: &'a str,
         /// Seed of the run.
         seed: u64,
         /// Updates done.
@@ -29,18 +40,32 @@ pub enum Event<'a> {
     },
     /// A run is trained.
     Finished {
+        /// Name of the cell; empty in a run of one.
+        cell: &'a str,
         /// Its seed.
         seed: u64,
     },
     /// A run failed; the others go on.
     Failed {
+        /// Name of the cell; empty in a run of one.
+        cell: &'a str,
         /// Its seed.
         seed: u64,
         /// Why.
         error: &'a ExperimentError,
     },
-    /// All runs are trained and are being judged.
-    Judging,
+    /// All runs of a cell are trained and are being judged.
+    Judging {
+        /// Name of the cell; empty in a run of one.
+        cell: &'a str,
+    },
+    /// A cell cannot be worked on; the others go on.
+    CellFailed {
+        /// Its name.
+        cell: &'a str,
+        /// Why.
+        error: &'a ExperimentError,
+    },
     /// A cut of an audit was checked.
     Audited {
         /// Cuts checked.

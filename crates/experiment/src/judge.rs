@@ -16,6 +16,7 @@ use crate::baselines::{self, BENCHMARK, Baseline, INITIAL_ACCOUNT, Kind};
 use crate::episode::{EpisodeRecord, Player, play};
 use crate::error::ExperimentError;
 use crate::plan::Plan;
+use crate::published;
 use crate::report::{
     AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, PriceCurve, Profit, Report, RunReport,
     SpanCurves, Subject, render_html,
@@ -42,6 +43,7 @@ pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]
     let mut report = compare(plan, world, &played, &baselines)?;
     report.fee_sweep = Some(fees::sweep(plan, world, trained, &report)?);
     report.flags = flags::of(&report, plan.environment.flaw());
+    report.published = published::report(plan, world, &played.iter().map(|p| &p.test).collect::<Vec<_>>(), &baselines);
     let disk = folder.disk();
     for seed in &played {
         write_tables(disk, &folder.seed(seed.trained.seed), world, seed)?;

@@ -15,6 +15,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::augment::Augment;
 use crate::error::ExperimentError;
+use crate::matrix::SplitConfig;
+use crate::published::{self, PublishedConfig};
 use crate::series::SeriesConfig;
 use crate::source::{self, Problem, Source, suggestion};
 use crate::trials::OtherTrials;
@@ -42,6 +44,8 @@ pub struct Plan {
     pub eval: EvalConfig,
     /// How often the whole is repeated.
     pub runs: RunsConfig,
+    /// Figures of a publication to be shown beside the result.
+    pub published: Option<PublishedConfig>,
     /// Text of the dataset's manifest; in the `plan.toml` of a run only.
     pub manifest: Option<String>,
     /// Texts of the manifests of the other datasets, by name; in the `plan.toml` of a run only.
@@ -144,11 +148,14 @@ pub struct EvalConfig {
     pub memory_warm_bars: u32,
     /// Risk-free rate a year, as a fraction. Default 0.
     pub risk_free: f64,
+    /// How the data are cut into training and test. Default `"date"`: by `data.train` and `data.test`.
+    #[serde(skip_serializing_if = "SplitConfig::is_date")]
+    pub split: SplitConfig,
 }
 
 impl Default for EvalConfig {
     fn default() -> Self {
-        Self { mode: ActMode::Greedy, memory_warm_bars: 0, risk_free: 0.0 }
+        Self { mode: ActMode::Greedy, memory_warm_bars: 0, risk_free: 0.0, split: SplitConfig::Date }
     }
 }
 
@@ -177,14 +184,18 @@ impl Plan {
         let source = Source::new(path, text, overrides);
         let mut problems = Vec::new();
         let table = source.table(&mut problems);
-        let plan = Reader { source: &source, problems: &mut problems }.plan(table);
-        match plan {
+        match Self::from_table(&source, table, &mut problems) {
             Some(plan) if problems.is_empty() => Ok(plan),
             _ => {
                 source::sort(&mut problems);
                 Err(ExperimentError::Config { problems })
             }
         }
+    }
+
+    /// Reads a table of `source`; what is wrong with it goes to `problems`.
+    pub(crate) fn from_table(source: &Source, table: DeTable<'_>, problems: &mut Vec<Problem>) -> Option<Self> {
+        Reader { source, problems }.plan(table)
     }
 
     /// The series that a feature follows, in the order of their names; others are not loaded.
@@ -223,6 +234,8 @@ impl Plan {
         table.insert("train".into(), section(toml::Table::try_from(&self.train)));
         table.insert("eval".into(), section(toml::Table::try_from(&self.eval)));
         table.insert("runs".into(), section(toml::Table::try_from(&self.runs)));
+        let published = self.published.iter().map(|p| ("published".to_owned(), section(toml::Table::try_from(p))));
+        table.extend(published);
         table
     }
 
@@ -234,7 +247,7 @@ impl Plan {
     /// Hash of everything that decides what a seed learns: the config without its name, its seeds and how it is judged.
     pub fn training_hash(&self) -> Hash {
         let mut table = self.to_toml();
-        for section in ["name", "runs", "eval"] {
+        for section in ["name", "runs", "eval", "published"] {
             table.remove(section);
         }
         Hash::of(table.to_string().as_bytes())
@@ -264,7 +277,7 @@ fn named(name: &str, mut table: toml::Table) -> toml::Value {
     toml::Value::Table(table)
 }
 
-const SECTIONS: [&str; 12] = [
+pub(crate) const SECTIONS: [&str; 13] = [
     "schema_version",
     "name",
     "data",
@@ -274,12 +287,13 @@ const SECTIONS: [&str; 12] = [
     "train",
     "eval",
     "runs",
+    "published",
     "manifest",
     "other_manifests",
     "trials",
 ];
 
-type Value<'t> = Spanned<DeValue<'t>>;
+pub(crate) type Value<'t> = Spanned<DeValue<'t>>;
 
 /// Takes the sections out of a table and collects what is wrong with them.
 struct Reader<'a> {
@@ -304,6 +318,7 @@ impl Reader<'_> {
         let train = self.plain("train", table.remove("train"), check_train);
         let eval = self.plain("eval", table.remove("eval"), check_eval);
         let runs = self.plain("runs", table.remove("runs"), check_runs);
+        let published = self.optional("published", table.remove("published"), published::check);
         let manifest =
             table.remove("manifest").and_then(|m| self.source.read("manifest", &m, self.problems, String::deserialize));
         let other_manifests = self.plain("other_manifests", table.remove("other_manifests"), |_| Vec::new());
@@ -322,6 +337,7 @@ impl Reader<'_> {
             train: train?,
             eval: eval?,
             runs: runs?,
+            published: published?,
         })
     }
 
@@ -364,6 +380,19 @@ impl Reader<'_> {
         let config = self.source.read(name, &value, self.problems, C::deserialize)?;
         self.source.check(name, &value, check(&config), self.problems);
         Some(config)
+    }
+
+    /// A section that may be missing.
+    fn optional<'t, C: Deserialize<'t>>(
+        &mut self,
+        name: &str,
+        value: Option<Value<'t>>,
+        check: impl Fn(&C) -> Vec<String>,
+    ) -> Option<Option<C>> {
+        let Some(value) = value else { return Some(None) };
+        let config = self.source.read(name, &value, self.problems, C::deserialize)?;
+        self.source.check(name, &value, check(&config), self.problems);
+        Some(Some(config))
     }
 
     fn data(&mut self, value: Option<Value<'_>>) -> Option<DataConfig> {

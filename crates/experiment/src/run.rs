@@ -6,18 +6,16 @@ use std::sync::Arc;
 use pavlov_agents::Device;
 use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset, manifest_text, manifests};
 use pavlov_store::{Disk, OsDisk, RunFolder};
-use rayon::prelude::*;
 
 use crate::error::ExperimentError;
 use crate::hooks::{Event, Hooks};
 use crate::judge;
+use crate::matrix::{self, Selection};
 use crate::plan::Plan;
 use crate::report::Report;
 use crate::series::{self, LoadedSeries};
 use crate::source::suggestion;
-use crate::timing::Timing;
 use crate::train::{self, Job, Stop, Trained};
-use crate::trials;
 use crate::world::{self, World};
 
 /// Where things are and how fast they run; nothing here changes a result.
@@ -48,16 +46,18 @@ impl Options {
     }
 }
 
-/// A run folder with all that is needed to work on it.
-struct Workplace<'a> {
-    folder: RunFolder,
-    plan: Plan,
-    world: World,
-    options: &'a Options,
-    hooks: &'a Hooks<'a>,
+/// One cell of an experiment, of which a plain run has one: a plan, its world and its folder.
+pub(crate) struct Place<'a> {
+    /// Name of the cell; empty in a run of one.
+    pub cell: String,
+    pub folder: RunFolder,
+    pub plan: &'a Plan,
+    pub world: World,
+    pub options: &'a Options,
+    pub hooks: &'a Hooks<'a>,
 }
 
-/// Trains and judges a config in the new run folder `out`.
+/// Trains and judges a config of one cell in the new run folder `out`; [`matrix::run`] takes any config.
 ///
 /// # Errors
 /// [`ExperimentError`]; a config that is refused leaves no run folder.
@@ -68,76 +68,60 @@ pub fn run(
     options: &Options,
     hooks: &Hooks<'_>,
 ) -> Result<Report, ExperimentError> {
-    let mut plan = read_plan(config, overrides, options)?;
-    let world = load_world(&plan, &|dataset| manifest_path(dataset, options), options, hooks)?;
-    train::check_agent(&plan, &world, &options.device)?;
-    if plan.trials.is_none() {
-        plan.trials = Some(trials::others(&*options.disk, &options.trials_dir, &plan, &world)?);
-    }
-    let folder = RunFolder::create(options.disk.clone(), out)?;
-    pavlov_store::write_atomic(&**folder.disk(), &folder.plan(), plan.to_text().as_bytes())?;
-    Workplace { folder, plan, world, options, hooks }.finish()
+    matrix::run(config, overrides, &Selection::default(), out, options, hooks)?.report(config)
 }
 
-/// Goes on with an interrupted run, bit for bit as if it had not stopped.
+/// Goes on with an interrupted run of one cell, bit for bit as if it had not stopped.
 ///
 /// # Errors
 /// [`ExperimentError`].
 pub fn resume(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report, ExperimentError> {
-    open(run, options, hooks)?.finish()
+    matrix::resume(run, &Selection::default(), options, hooks)?.report(run)
 }
 
-/// Writes tables and report of a trained run anew.
+/// Writes tables and report of a trained run of one cell anew.
 ///
 /// # Errors
 /// [`ExperimentError::Unfinished`] if a seed is not trained to its end.
 pub fn report(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report, ExperimentError> {
-    let place = open(run, options, hooks)?;
-    let trained = place.each_seed(|seed| {
-        let loaded = train::load_trained(&place.job(seed))?;
-        loaded.ok_or_else(|| ExperimentError::Unfinished { seed, run: run.to_owned() })
-    })?;
-    judge::judge(&place.folder, &place.plan, &place.world, &trained)
+    matrix::report(run, options, hooks)?.report(run)
 }
 
-fn open<'a>(run: &Path, options: &'a Options, hooks: &'a Hooks<'a>) -> Result<Workplace<'a>, ExperimentError> {
-    let folder = RunFolder::open(options.disk.clone(), run)?;
-    let path = folder.plan();
-    let text = pavlov_store::read(&*options.disk, &path)?;
-    let plan = Plan::parse(&path, &String::from_utf8_lossy(&text), &[])?;
-    let world = load_world(&plan, &|_| path.clone(), options, hooks)?;
-    Ok(Workplace { folder, plan, world, options, hooks })
+/// A training that was brought to its end here, and what that took.
+pub(crate) struct Timed {
+    pub trained: Trained,
+    pub env_steps: u64,
+    pub seconds: f64,
 }
 
-impl Workplace<'_> {
-    fn finish(&self) -> Result<Report, ExperimentError> {
+impl Place<'_> {
+    /// Trains a seed to its end, from its last checkpoint if it has one.
+    pub fn train(&self, seed: u64) -> Result<Timed, ExperimentError> {
         let begun = (self.hooks.clock)();
-        let trained = self.each_seed(|seed| {
-            let begun = (self.hooks.clock)();
-            train::train(&self.job(seed))
-                .map(|(trained, steps)| (trained, steps, (self.hooks.clock)() - begun))
-                .map_err(|stop| match stop {
-                    Stop::Asked => ExperimentError::Interrupted { run: self.folder.root().to_owned() },
-                    Stop::Failed(error) => error,
-                })
+        let (trained, env_steps) = train::train(&self.job(seed)).map_err(|stop| match stop {
+            Stop::Asked => ExperimentError::Interrupted { run: self.folder.root().to_owned() },
+            Stop::Failed(error) => error,
         })?;
-        let mut timing = Timing::new(self.options);
-        trained.iter().for_each(|(run, steps, seconds)| timing.add(run.seed, *steps, *seconds));
-        let trained: Vec<Trained> = trained.into_iter().map(|(run, ..)| run).collect();
-        (self.hooks.progress)(Event::Judging);
-        let report = judge::judge(&self.folder, &self.plan, &self.world, &trained)?;
-        let disk = &**self.folder.disk();
-        let before = pavlov_store::read(disk, &self.folder.timing()).ok();
-        let timing = timing.finish((self.hooks.clock)() - begun, before.as_deref());
-        pavlov_store::write_atomic(disk, &self.folder.timing(), timing.as_bytes())?;
-        trials::record(disk, &self.options.trials_dir, &report)?;
-        Ok(report)
+        Ok(Timed { trained, env_steps, seconds: (self.hooks.clock)() - begun })
+    }
+
+    /// Takes up a finished training.
+    pub fn load(&self, seed: u64) -> Result<Trained, ExperimentError> {
+        let loaded = train::load_trained(&self.job(seed))?;
+        loaded.ok_or_else(|| ExperimentError::Unfinished { seed, run: self.folder.root().to_owned() })
+    }
+
+    /// Plays both spans with every agent, measures, compares and writes.
+    pub fn judge(&self, trained: &[Trained]) -> Result<Report, ExperimentError> {
+        (self.hooks.progress)(Event::Judging { cell: &self.cell });
+        judge::judge(&self.folder, self.plan, &self.world, trained)
     }
 
     fn job(&self, seed: u64) -> Job<'_> {
         Job {
+            cell: &self.cell,
             seed,
-            plan: &self.plan,
+            plan: self.plan,
             world: &self.world,
             device: &self.options.device,
             disk: self.folder.disk(),
@@ -145,66 +129,27 @@ impl Workplace<'_> {
             hooks: self.hooks,
         }
     }
-
-    /// Runs `work` for every seed, side by side; results in the order of the seeds.
-    fn each_seed<T: Send>(
-        &self,
-        work: impl Fn(u64) -> Result<T, ExperimentError> + Send + Sync,
-    ) -> Result<Vec<T>, ExperimentError> {
-        let threads = self.options.threads;
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|e| ExperimentError::Threads { threads, reason: e.to_string() })?;
-        let seeds: Vec<u64> = self.plan.seeds().collect();
-        let work = |seed| {
-            work(seed).inspect_err(|error| {
-                if !error.is_unfinished() {
-                    (self.hooks.progress)(Event::Failed { seed, error });
-                }
-            })
-        };
-        // Every seed is brought to its stop before an error is returned, so that all of them are saved.
-        let results: Vec<_> = pool.install(|| seeds.into_par_iter().with_max_len(1).map(work).collect());
-        let (mut done, mut failed, mut unfinished) = (Vec::new(), Vec::new(), None);
-        for result in results {
-            match result {
-                Ok(result) => done.push(result),
-                Err(error) if error.is_unfinished() => unfinished = unfinished.or(Some(error)),
-                Err(error) => failed.push(error),
-            }
-        }
-        match unfinished {
-            _ if !failed.is_empty() => {
-                Err(ExperimentError::Seeds { errors: failed, run: self.folder.root().to_owned() })
-            }
-            Some(error) => Err(error),
-            None => Ok(done),
-        }
-    }
 }
 
-/// The plan of a config, with the manifests that it needs.
-pub(crate) fn read_plan(config: &Path, overrides: &[String], options: &Options) -> Result<Plan, ExperimentError> {
-    let mut plan = Plan::parse(config, &read(config)?, overrides)?;
-    add_manifests(&mut plan, options)?;
-    Ok(plan)
-}
-
-/// Puts the manifests that the plan needs, and does not have, into it.
-pub(crate) fn add_manifests(plan: &mut Plan, options: &Options) -> Result<(), ExperimentError> {
+/// Puts the manifests that the plan needs, and does not have, into it; `read` has those that some key asks for.
+pub(crate) fn add_manifests(
+    plan: &mut Plan,
+    read: &dyn Fn(&str, &str) -> Result<String, ExperimentError>,
+) -> Result<(), ExperimentError> {
     if plan.manifest.is_none() {
-        plan.manifest = Some(read_manifest("data.dataset", &plan.data.dataset, options)?);
+        plan.manifest = Some(read("data.dataset", &plan.data.dataset)?);
     }
     let mut manifests = plan.other_manifests.clone();
     let listed = [("data.continued_by", &plan.data.continued_by), ("data.assets", &plan.data.assets)];
     for (key, dataset) in listed.iter().flat_map(|(key, datasets)| datasets.iter().map(move |dataset| (key, dataset))) {
         if !manifests.contains_key(dataset) {
-            manifests.insert(dataset.clone(), read_manifest(key, dataset, options)?);
+            manifests.insert(dataset.clone(), read(key, dataset)?);
         }
     }
     for (name, config) in plan.series() {
         for dataset in config.source.datasets() {
             if !manifests.contains_key(dataset) {
-                manifests.insert(dataset.clone(), read_manifest(&format!("data.series.{name}"), dataset, options)?);
+                manifests.insert(dataset.clone(), read(&format!("data.series.{name}"), dataset)?);
             }
         }
     }
@@ -232,12 +177,12 @@ pub(crate) fn read_manifest(key: &str, asked: &str, options: &Options) -> Result
     Err(ExperimentError::UnknownDataset { key: key.to_owned(), path, hint: suggestion(asked, &known) })
 }
 
-fn read(path: &Path) -> Result<String, ExperimentError> {
+pub(crate) fn read(path: &Path) -> Result<String, ExperimentError> {
     std::fs::read_to_string(path).map_err(|source| ExperimentError::Read { path: path.to_owned(), source })
 }
 
 /// Loads bars and series by the manifests of the plan; `origin` is the file of a dataset's manifest, for errors.
-fn load_world(
+pub(crate) fn load_world(
     plan: &Plan,
     origin: &dyn Fn(&str) -> PathBuf,
     options: &Options,

@@ -60,6 +60,11 @@ impl Source {
         table
     }
 
+    /// The keys that the overrides change, as they were typed.
+    pub fn overridden(&self) -> impl Iterator<Item = &str> {
+        self.overrides.iter().filter_map(|(typed, _)| typed.split_once('=')).map(|(key, _)| key.trim())
+    }
+
     /// A problem at a byte offset (`None`: the file as a whole).
     pub fn problem(&self, offset: Option<usize>, message: String) -> Problem {
         let place = match offset {

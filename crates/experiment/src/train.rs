@@ -52,6 +52,8 @@ impl<E: Into<ExperimentError>> From<E> for Stop {
 
 /// One seed to train, and what it needs.
 pub struct Job<'a> {
+    /// Name of its cell; empty in a run of one.
+    pub cell: &'a str,
     /// Its seed.
     pub seed: u64,
     /// What is trained.
@@ -89,18 +91,18 @@ struct Progress {
 /// # Errors
 /// [`Stop::Asked`] after saving, or [`Stop::Failed`].
 pub fn train(job: &Job<'_>) -> Result<(Trained, u64), Stop> {
-    let Job { seed, plan, hooks, .. } = *job;
+    let Job { cell, seed, plan, hooks, .. } = *job;
     let mut run = Run::new(job)?;
     let mut saved = run.resume()?;
     let begun = run.progress.env_steps;
     if hooks.stop.load(Ordering::Relaxed) && run.progress.update < plan.train.updates {
         return Err(Stop::Asked);
     }
-    (hooks.progress)(Event::Started { seed, update: run.progress.update, updates: plan.train.updates });
+    (hooks.progress)(Event::Started { cell, seed, update: run.progress.update, updates: plan.train.updates });
     while run.progress.update < plan.train.updates {
         let episode_profit = run.until_update()?;
         let Progress { update, env_steps, .. } = run.progress;
-        (hooks.progress)(Event::Updated { seed, update, env_steps: env_steps - begun, episode_profit });
+        (hooks.progress)(Event::Updated { cell, seed, update, env_steps: env_steps - begun, episode_profit });
         let stop = hooks.stop.load(Ordering::Relaxed);
         if stop || update == plan.train.updates || update.is_multiple_of(plan.train.checkpoint_every) {
             saved = Some(run.save()?);
@@ -116,7 +118,7 @@ pub fn train(job: &Job<'_>) -> Result<(Trained, u64), Stop> {
         "checkpoint": trained.checkpoint.to_string(),
     });
     pavlov_store::write_atomic(&**job.disk, &job.folder.done(), format!("{done:#}\n").as_bytes())?;
-    (hooks.progress)(Event::Finished { seed });
+    (hooks.progress)(Event::Finished { cell, seed });
     Ok((trained, taken))
 }
 
@@ -346,6 +348,14 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Names and hashes of the data that a checkpoint was trained on.
+///
+/// # Errors
+/// [`CheckpointError`] if it is no checkpoint of a training.
+pub fn trained_on(checkpoint: &Checkpoint) -> Result<Vec<(String, String)>, CheckpointError> {
+    Ok(checkpoint.value::<Identity>("identity")?.data_hashes)
+}
+
 /// What a checkpoint belongs to.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Identity {
@@ -361,7 +371,7 @@ impl Identity {
 
     fn check(&self, now: &Self) -> Result<(), String> {
         if self.training_hash != now.training_hash {
-            return Err(format!("its config has hash {}, the plan {}", self.training_hash, now.training_hash));
+            return Err(format!("its training has hash {}, the plan's {}", self.training_hash, now.training_hash));
         }
         if self.data_hashes != now.data_hashes {
             return Err(format!("it was trained on {:?}, the data now are {:?}", self.data_hashes, now.data_hashes));

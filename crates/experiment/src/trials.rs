@@ -10,6 +10,7 @@
 //! crash leaves: it was never committed, is passed over and replaced. Any other line that is not what was written is an
 //! error with file and line, since a ledger that forgets trials would flatter.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,11 +97,16 @@ impl OtherTrials {
         Self { others: trials.len(), rated: sharpes.len(), mean_sharpe, sharpe_variance }
     }
 
-    /// Variance with `n - 1` of the ratios of the others and one more; 0 for one alone.
-    fn variance_with(&self, sharpe: f64) -> f64 {
+    /// Variance with `n - 1` of the ratios of the others and one more; 0 for one alone, and where no ratio of the others is
+    /// known that of a strategy without skill over so many periods.
+    fn variance_with(&self, sharpe: f64, periods: usize) -> f64 {
         let n = self.rated as f64;
         let squares = n * self.sharpe_variance + n / (n + 1.0) * (sharpe - self.mean_sharpe).powi(2);
-        if self.rated == 0 { 0.0 } else { squares / n }
+        match (self.others, self.rated) {
+            (0, _) => 0.0,
+            (_, 0) => 1.0 / periods as f64,
+            _ => squares / n,
+        }
     }
 
     /// What is wrong with the values of a plan; empty if nothing is.
@@ -124,15 +130,23 @@ pub fn key(plan: &Plan, world: &World) -> Hash {
     Hash::of(format!("{} {} {}", hashes.join(" "), span.from_ns, span.to_ns).as_bytes())
 }
 
-/// The trials of other configs on the data of a plan; none if there is no ledger yet.
+/// The trials of other configs on the data of a plan: those of the ledger, if there is one, and `siblings`, the hashes of the
+/// configs that are tried on the same data in the same run, whose ratios do not count as they are not known yet.
 ///
 /// # Errors
 /// [`ExperimentError::Trials`] with file and line if the ledger is damaged, [`ExperimentError::Store`].
-pub fn others(disk: &dyn Disk, dir: &Path, plan: &Plan, world: &World) -> Result<OtherTrials, ExperimentError> {
+pub fn others(
+    disk: &dyn Disk,
+    dir: &Path,
+    plan: &Plan,
+    world: &World,
+    siblings: &BTreeSet<String>,
+) -> Result<OtherTrials, ExperimentError> {
     let own = plan.config_hash().to_string();
     let (mut trials, _) = load(disk, &file(dir, &key(plan, world).to_string()))?;
-    trials.retain(|trial| trial.config_hash != own);
-    Ok(OtherTrials::of(&trials))
+    trials.retain(|trial| trial.config_hash != own && !siblings.contains(&trial.config_hash));
+    let before = OtherTrials::of(&trials);
+    Ok(OtherTrials { others: before.others + siblings.len(), ..before })
 }
 
 /// Judges the seeds' net worths at every bar of the test span against the trials of the plan; none counts as no others.
@@ -145,7 +159,7 @@ pub fn judge(plan: &Plan, world: &World, net_worths: &[Vec<f64>]) -> TrialReport
     let others = plan.trials.unwrap_or_default();
     let evidence =
         equal_split(net_worths, periods).and_then(|returns| SharpeEvidence::of(&Sample::new(returns), rate).ok());
-    let variance = evidence.map_or(0.0, |evidence| others.variance_with(evidence.sharpe));
+    let variance = evidence.map_or(0.0, |evidence| others.variance_with(evidence.sharpe, periods));
     let trials = others.others + 1;
     TrialReport {
         ledger: key(plan, world).to_string(),
@@ -374,8 +388,10 @@ mod tests {
         let others = OtherTrials::of(&[Some(0.1), None, Some(-0.2), Some(0.4)].map(trial));
         assert_eq!((others.others, others.rated), (4, 3));
         // Of 0.1, -0.2, 0.4 and 0.5: mean 0.2, squares 0.01 + 0.16 + 0.04 + 0.09, over 3.
-        assert!((others.variance_with(0.5) - 0.1).abs() < 1e-15);
-        assert_eq!(OtherTrials::of(&[]).variance_with(0.5), 0.0);
+        assert!((others.variance_with(0.5, 99) - 0.1).abs() < 1e-15);
+        assert_eq!(OtherTrials::of(&[]).variance_with(0.5, 99), 0.0);
+        let unknown = OtherTrials { others: 3, ..OtherTrials::default() };
+        assert_eq!(unknown.variance_with(0.5, 100), 0.01, "that of the ratio of 100 returns without skill");
     }
 
     #[test]

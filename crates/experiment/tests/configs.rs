@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{CONFIG, options, sorted, with_hooks};
-use pavlov_experiment::{Options, Plan, run};
+use pavlov_experiment::{Options, Plan, matrix, run};
 
 fn configs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs")
@@ -16,10 +16,13 @@ fn every_config_is_a_valid_plan_and_its_resolved_form_reads_back_to_the_same_pla
     let files = sorted(&configs());
     assert!(files.len() >= 3, "{files:?}");
     for file in files {
-        let plan = Plan::parse(&file, &std::fs::read_to_string(&file).unwrap(), &[]).unwrap_or_else(|e| panic!("{e}"));
-        let again = Plan::parse(&file, &plan.to_text(), &[]).unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!(again.config_hash(), plan.config_hash(), "{}", file.display());
-        assert_eq!(plan.name, file.file_stem().unwrap().to_string_lossy(), "a config is named like its file");
+        let cells =
+            matrix::plans(&file, &std::fs::read_to_string(&file).unwrap(), &[]).unwrap_or_else(|e| panic!("{e}"));
+        for (_, plan) in cells {
+            let again = Plan::parse(&file, &plan.to_text(), &[]).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(again.config_hash(), plan.config_hash(), "{}", file.display());
+            assert_eq!(plan.name, file.file_stem().unwrap().to_string_lossy(), "a config is named like its file");
+        }
     }
 }
 

@@ -45,7 +45,7 @@ fn a_further_span_is_learned_from_and_must_be_apart_from_the_test() {
     }
     for touching in ["2018-02-15\", \"2018-03-01", "2018-02-10\", \"2018-03-01"] {
         let error = run(&with(&format!("train_also = [[\"{touching}\"]]"))).unwrap_err();
-        assert!(matches!(error, ExperimentError::Split { .. }), "{error}");
+        assert!(matches!(error, ExperimentError::Touching { .. }), "{error}");
         let text = error.to_string();
         assert!(text.contains("leak into rows") && text.contains("leave at least"), "{text}");
     }
@@ -76,7 +76,7 @@ fn the_audit_is_clean_with_all_of_them() {
     let config = config.replace("num_envs = 4", "num_envs = 4\naugment = { stretch = [0.9, 1.1] }");
     let file = place.path().join("all.toml");
     pavlov_store::write_atomic(&pavlov_store::OsDisk, &file, config.as_bytes()).unwrap();
-    let found = with_hooks(|hooks| audit::config(&file, &[], &options(place.path(), 1), hooks)).unwrap();
+    let found = with_hooks(|hooks| audit::config(&file, &[], &options(place.path(), 1), hooks)).unwrap().remove(0);
     assert!(found.is_clean(), "{}", found.table());
     assert!(found.assumptions.iter().any(|text| text.contains("train_also")), "{:?}", found.assumptions);
 }

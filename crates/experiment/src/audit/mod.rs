@@ -24,6 +24,7 @@ use pavlov_rl_core::{Market, RngTree, Segment};
 
 use crate::error::ExperimentError;
 use crate::hooks::{Event, Hooks};
+use crate::matrix;
 use crate::plan::Plan;
 use crate::run::{self, Options, manifest_path};
 use crate::series::LoadedSeries;
@@ -66,7 +67,7 @@ impl Audit {
     }
 }
 
-/// Audits a config.
+/// Audits a config: every cell of a matrix that differs from the others in data, features or environment, named by its labels.
 ///
 /// # Errors
 /// [`ExperimentError`]; leaks are in the result.
@@ -75,8 +76,20 @@ pub fn config(
     overrides: &[String],
     options: &Options,
     hooks: &Hooks<'_>,
-) -> Result<Audit, ExperimentError> {
-    plan(run::read_plan(config, overrides, options)?, options, hooks)
+) -> Result<Vec<Audit>, ExperimentError> {
+    let plans = matrix::distinct_games(config, overrides, options, hooks)?;
+    plans.into_iter().map(|cell| plan(cell, options, hooks)).collect()
+}
+
+/// The results of several cells for a terminal, one after the other, with a line for all of them.
+pub fn tables(audits: &[Audit]) -> String {
+    let all: Vec<String> = audits.iter().map(Audit::table).collect();
+    let clean = audits.iter().filter(|audit| audit.is_clean()).count();
+    let line = match audits.len() {
+        1 => String::new(),
+        n => format!("\n{clean} of {n} cells that differ in data, features or environment are clean\n"),
+    };
+    all.join("\n") + &line
 }
 
 /// Audits a plan, whose features and environment may be ones of your own.
@@ -84,7 +97,7 @@ pub fn config(
 /// # Errors
 /// [`ExperimentError`]; leaks are in the result.
 pub fn plan(mut plan: Plan, options: &Options, hooks: &Hooks<'_>) -> Result<Audit, ExperimentError> {
-    run::add_manifests(&mut plan, options)?;
+    run::add_manifests(&mut plan, &|key, dataset| run::read_manifest(key, dataset, options))?;
     let (dataset, assets, series) = run::load_data(&plan, &|dataset| manifest_path(dataset, options), options, hooks)?;
     audit(&plan, &plan, (&dataset, &assets, &series), hooks)
 }

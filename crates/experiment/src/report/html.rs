@@ -8,7 +8,7 @@ use super::format::{escape, grouped, percent, plus, typographic};
 use super::table::{Cell, Column, ResultTable, Row, Span};
 use super::{Curves, Report, RunReport};
 
-const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 const HOVER: &str = include_str!("hover.js");
 
 /// Renders the page: every number in it is the report's, the series behind the charts are `curves`.
@@ -21,6 +21,7 @@ pub fn render_html(report: &Report, curves: &Curves, config_toml: &str, data_not
         tiles(report),
         notes(report),
         results(report),
+        crate::published::section_html(report.published.as_ref()),
         forest(report),
         figures(report, curves),
         seeds(report),
@@ -37,7 +38,7 @@ pub fn render_html(report: &Report, curves: &Curves, config_toml: &str, data_not
 }
 
 /// A sentence as HTML: words in backticks are code, minus signs are real ones and percent signs stay with their number.
-fn prose(sentence: &str) -> String {
+pub(crate) fn prose(sentence: &str) -> String {
     let parts = sentence.split('`').enumerate();
     let plain = |text: &str| escape(text).replace(" -", " \u{2212}").replace(" %", "\u{a0}%");
     parts.map(|(i, text)| if i % 2 == 1 { format!("<code>{}</code>", escape(text)) } else { plain(text) }).collect()

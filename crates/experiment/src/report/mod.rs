@@ -8,8 +8,8 @@ mod curves;
 mod downsample;
 mod figures;
 mod forest;
-mod format;
-mod html;
+pub(crate) mod format;
+pub(crate) mod html;
 mod learning;
 mod panel;
 mod profit;
@@ -18,8 +18,8 @@ pub(crate) mod sample;
 mod side_by_side;
 mod span_figures;
 mod table;
-mod text;
-mod ticks;
+pub(crate) mod text;
+pub(crate) mod ticks;
 mod training_figures;
 
 use std::collections::BTreeMap;
@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::fees::{FeeRow, FeeSweep};
 pub use crate::flags::{Flag, FlagKind, Severity};
+use crate::published::PublishedReport;
 pub use crate::trials::TrialReport;
 pub use curves::{AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves};
 pub use html::render_html;
@@ -70,6 +71,9 @@ pub struct Report {
     /// What a reader must not overlook, the most serious first.
     #[serde(default)]
     pub flags: Vec<Flag>,
+    /// Ours by the definitions of a publication, beside its figures, if the config has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedReport>,
 }
 
 /// What an experiment examined.
@@ -175,6 +179,7 @@ impl Report {
             trials: None,
             fee_sweep: None,
             flags: Vec::new(),
+            published: None,
         }
     }
 

@@ -122,7 +122,7 @@ pub(super) fn line(label: &str, label_width: usize, cells: &[String], widths: &[
     line + "\n"
 }
 
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let last =

@@ -1,0 +1,303 @@
+//! `[eval] split`: a plan cut into folds, each a plan of its own.
+
+use std::ops::Range;
+use std::path::Path;
+
+use pavlov_envs::FillRule;
+use pavlov_evaluation::splits::{
+    Reach, Split, SplitError, TrainingWindow, combinatorial_purged, purged_k_fold, walk_forward,
+};
+use pavlov_market_data::{Bars, Span};
+use serde::{Deserialize, Serialize};
+
+use crate::error::ExperimentError;
+use crate::plan::Plan;
+
+/// Name of the axis of the folds.
+pub const FOLD: &str = "fold";
+
+/// How the data are cut into training and test.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitConfig {
+    /// Once, by `data.train` and `data.test`.
+    #[default]
+    Date,
+    /// Tests one after the other over `data.test`, each trained on what lies before it.
+    WalkForward(WalkForwardConfig),
+    /// Tests that together are all rows from `data.train` to `data.test`; all others train, as far as they are apart.
+    Purged(PurgedConfig),
+    /// A test for every choice of groups of rows.
+    Combinatorial(CombinatorialConfig),
+}
+
+/// Keys of `walk_forward`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WalkForwardConfig {
+    /// Number of tests, of equal length in rows. Required.
+    pub folds: usize,
+    /// Which part of the past trains. Default `"rolling"`: as many rows as the first training has.
+    #[serde(default)]
+    pub window: WindowConfig,
+    /// Rows left out between training and test. Default 0.
+    #[serde(default)]
+    pub embargo: usize,
+}
+
+/// Which part of the past trains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowConfig {
+    /// Always the same number of rows.
+    #[default]
+    Rolling,
+    /// All rows from the beginning of `data.train` on.
+    Expanding,
+}
+
+/// Keys of `purged`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurgedConfig {
+    /// Number of tests, of equal length in rows. Required.
+    pub folds: usize,
+    /// Rows left out besides those that window, warm-up and outcome touch. Default 0.
+    #[serde(default)]
+    pub embargo: usize,
+}
+
+/// Keys of `combinatorial`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CombinatorialConfig {
+    /// Number of groups of rows. Required.
+    pub groups: usize,
+    /// Groups of a test. Required.
+    pub test_groups: usize,
+    /// As for `purged`. Default 0.
+    #[serde(default)]
+    pub embargo: usize,
+}
+
+impl SplitConfig {
+    /// Whether there are no folds.
+    pub fn is_date(&self) -> bool {
+        *self == Self::Date
+    }
+
+    fn embargo(&self) -> usize {
+        match self {
+            Self::Date => 0,
+            Self::WalkForward(config) => config.embargo,
+            Self::Purged(config) => config.embargo,
+            Self::Combinatorial(config) => config.embargo,
+        }
+    }
+}
+
+/// The rows of a plan's data, which folds are counted in.
+pub struct Rows {
+    /// Close of each bar up to the end of the test span, UTC ns, `[T]`.
+    times: Vec<i64>,
+    interval_ns: i64,
+    /// The decisions that there are from the beginning of the training to the end of the test.
+    decisions: Range<usize>,
+    /// Decision of the test span that is first by date.
+    test: usize,
+}
+
+impl Rows {
+    /// The rows of the bars that `plan` plays on.
+    pub fn new(plan: &Plan, bars: &Bars) -> Self {
+        let train = bars.opening_between(plan.data.train.from_ns, plan.data.train.to_ns);
+        let test = bars.opening_between(plan.data.test.from_ns, plan.data.test.to_ns);
+        let reach = reach(plan);
+        let first = train.start.max(reach.warm_up) + reach.window - 1;
+        let decisions = first..test.end.max(first);
+        let times = bars.times().to_vec();
+        Self { times, interval_ns: bars.interval_ns(), test: test.start.max(first), decisions }
+    }
+
+    /// The span of the bars that a range of rows is.
+    fn span(&self, rows: Range<usize>) -> Span {
+        Span { from_ns: self.times[rows.start] - self.interval_ns, to_ns: self.times[rows.end - 1] }
+    }
+}
+
+/// What a decision of the plan touches besides its own row.
+fn reach(plan: &Plan) -> Reach {
+    // The outcome of an order is known at the close of the bar after its fill.
+    let horizon = match plan.environment.fill() {
+        FillRule::NextClose => 2,
+        _ => 1,
+    };
+    Reach {
+        window: plan.environment.window(),
+        warm_up: plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0),
+        horizon,
+        embargo: plan.eval.split.embargo(),
+    }
+}
+
+/// The spans that a fold trains on and is tested on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fold {
+    pub label: String,
+    pub train: Vec<Span>,
+    pub test: Vec<Span>,
+}
+
+/// The folds of a plan.
+///
+/// # Errors
+/// [`ExperimentError::Split`] with the numbers if a fold would leak or be empty.
+pub fn folds(plan: &Plan, rows: &Rows) -> Result<Vec<Fold>, ExperimentError> {
+    let reach = reach(plan);
+    let labelled = |split: &Split, label: String| {
+        // A training span begins with the first window, whose last row is the first decision.
+        let train = |r: &Range<usize>| rows.span(r.start + 1 - reach.window..r.end);
+        Fold {
+            label,
+            train: split.train.iter().map(train).collect(),
+            test: split.test.iter().map(|r| rows.span(r.clone())).collect(),
+        }
+    };
+    let numbered = |splits: Vec<Split>| -> Vec<Fold> {
+        splits.iter().zip(1..).map(|(split, n): (&Split, usize)| labelled(split, n.to_string())).collect()
+    };
+    let made = match plan.eval.split {
+        SplitConfig::Date => Ok(Vec::new()),
+        SplitConfig::WalkForward(config) => walk(rows, &config, &reach).map(numbered),
+        SplitConfig::Purged(config) => purged_k_fold(rows.decisions.clone(), config.folds, &reach).map(numbered),
+        SplitConfig::Combinatorial(config) => {
+            combinatorial_purged(rows.decisions.clone(), config.groups, config.test_groups, &reach).map(|all| {
+                let name =
+                    |groups: &Vec<usize>| groups.iter().map(|g| (g + 1).to_string()).collect::<Vec<_>>().join("+");
+                all.splits.iter().zip(&all.test_groups).map(|(split, groups)| labelled(split, name(groups))).collect()
+            })
+        }
+    };
+    made.map_err(|source| ExperimentError::Split { source })
+}
+
+/// The tests share out the rows of `data.test`; the first training is what lies between `data.train.from` and them.
+fn walk(rows: &Rows, config: &WalkForwardConfig, reach: &Reach) -> Result<Vec<Split>, SplitError> {
+    let left = rows.decisions.end - rows.test;
+    if !(1..=left).contains(&config.folds) {
+        return Err(SplitError::Parameter { name: "the number of folds", least: 1, most: left, got: config.folds });
+    }
+    let gap = (reach.horizon + reach.embargo).saturating_sub(1);
+    let first = (rows.test - rows.decisions.start).saturating_sub(gap);
+    let window = match config.window {
+        WindowConfig::Rolling => TrainingWindow::Rolling(first),
+        WindowConfig::Expanding => TrainingWindow::Expanding(first),
+    };
+    let test_len = left.div_ceil(config.folds);
+    let splits = walk_forward(rows.decisions.clone(), window, test_len, reach)?;
+    match splits.len() == config.folds {
+        true => Ok(splits),
+        false => {
+            let most = splits.len();
+            Err(SplitError::Parameter { name: "the number of folds", least: 1, most, got: config.folds })
+        }
+    }
+}
+
+/// The plans of the folds by their labels: data of their own, split by date.
+///
+/// # Errors
+/// [`ExperimentError`] as [`folds`]; also if a fold has several spans to train or test on.
+pub fn plans(plan: &Plan, rows: &Rows) -> Result<Vec<(String, Plan)>, ExperimentError> {
+    let mut text = plan.to_toml();
+    if let Some(eval) = text.get_mut("eval").and_then(toml::Value::as_table_mut) {
+        eval.remove("split");
+    }
+    let fold = |fold: Fold| {
+        let (&[train], &[test]) = (&fold.train[..], &fold.test[..]) else {
+            return Err(ExperimentError::SeveralSpans { fold: fold.label });
+        };
+        let mut table = text.clone();
+        if let Some(data) = table.get_mut("data").and_then(toml::Value::as_table_mut) {
+            for (key, span) in [("train", train), ("test", test)] {
+                data.insert(key.into(), toml::Value::try_from(span).expect("a span is two words"));
+            }
+        }
+        let mut made = Plan::parse(Path::new("plan.toml"), &table.to_string(), &[])?;
+        made.manifest = plan.manifest.clone();
+        made.other_manifests = plan.other_manifests.clone();
+        Ok((fold.label, made))
+    };
+    folds(plan, rows)?.into_iter().map(fold).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"
+name = "folds"
+[data]
+dataset = "synthetic-hourly"
+train = ["2018-01-01", "2018-01-21"]
+test = ["2018-01-21", "2018-02-10"]
+[features]
+columns = ["returns", { ema = { window = 12 } }]
+[environment]
+name = "bitcoin"
+fill = "next_close"
+[agent]
+name = "lstm_ppo"
+"#;
+    const HOUR: i64 = 3_600_000_000_000;
+
+    /// 40 days of hours.
+    fn folds_of(split: &str) -> (Vec<Fold>, usize) {
+        let plan = Plan::parse(Path::new("folds.toml"), &format!("{CONFIG}[eval]\nsplit = {split}\n"), &[]);
+        let plan = plan.unwrap_or_else(|e| panic!("{e}"));
+        let from = plan.data.train.from_ns;
+        let reach = reach(&plan);
+        let rows = Rows {
+            times: (1..=960).map(|t| from + t * HOUR).collect(),
+            interval_ns: HOUR,
+            decisions: reach.lookback()..960,
+            test: 480,
+        };
+        let touched = reach.lookback() + reach.horizon + reach.embargo;
+        (folds(&plan, &rows).unwrap_or_else(|e| panic!("{e}")), touched)
+    }
+
+    fn apart(a: &Span, b: &Span) -> i64 {
+        (b.from_ns - a.to_ns).max(a.from_ns - b.to_ns)
+    }
+
+    #[test]
+    fn rolling_folds_have_one_training_length_and_the_purge_covers_the_fill() {
+        let (folds, _) = folds_of("{ walk_forward = { folds = 4 } }");
+        assert_eq!(folds.len(), 4);
+        let lengths: Vec<i64> = folds.iter().map(|fold| fold.train[0].to_ns - fold.train[0].from_ns).collect();
+        assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
+        assert!(
+            folds.iter().all(|fold| apart(&fold.train[0], &fold.test[0]) == HOUR),
+            "one bar until the fill is known"
+        );
+        assert!(folds.windows(2).all(|pair| pair[0].test[0].to_ns == pair[1].test[0].from_ns));
+    }
+
+    #[test]
+    fn purged_and_combinatorial_folds_leave_window_warm_up_outcome_and_embargo_between() {
+        for (split, count) in [
+            ("{ purged = { folds = 5, embargo = 7 } }", 5),
+            ("{ combinatorial = { groups = 5, test_groups = 2 } }", 10),
+        ] {
+            let (folds, touched) = folds_of(split);
+            assert_eq!(folds.len(), count);
+            for fold in &folds {
+                for (train, test) in fold.train.iter().flat_map(|train| fold.test.iter().map(move |test| (train, test)))
+                {
+                    assert!(apart(train, test) >= (touched as i64 - 1) * HOUR, "{split}: {train} and {test}");
+                }
+            }
+        }
+    }
+}
