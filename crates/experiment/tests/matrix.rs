@@ -360,3 +360,24 @@ fn published_figures_stand_beside_ours_and_train_nothing_again() {
     let error = matrix::plans(Path::new("m.toml"), &wrong, &[]).err().unwrap().to_string();
     assert!(error.contains("m.toml:") && error.contains("did you mean `Skewness`?"), "{error}");
 }
+
+#[test]
+fn a_cell_that_fails_is_named_and_the_others_go_on() {
+    let bench = Bench::new();
+    bench.whole(&config(), "run", 2);
+    let cells = sorted(&bench.path("run/cells"));
+    let broken = cells.iter().find(|cell| cell.to_string_lossy().contains("free_small")).unwrap();
+    std::fs::remove_file(broken.join("runs/2/done.json")).unwrap();
+    pavlov_store::write_atomic(&OsDisk, &broken.join("runs/2/metrics.jsonl"), b"cut").unwrap();
+    let more = config().replace("num = 2", "num = 3");
+    let (trained, outcome) = bench.run(&more, "run", &Selection::default(), 2, usize::MAX);
+    assert_eq!(trained, ["dear, large: 3", "dear, small: 3", "free, large: 3", "free, small: 3"]);
+    let error = outcome.unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    let text = error.to_string();
+    assert!(text.contains("cell free, small") && text.contains("metrics.jsonl does not match"), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(bench.path("run/report.json")).unwrap()).unwrap();
+    assert_eq!(json["missing"], serde_json::json!([["free", "small"]]));
+    assert_eq!(json["cells"].as_array().unwrap().len(), 3);
+}

@@ -86,7 +86,7 @@ pub fn histories(
         let walk = matches!(matrix.cells[c.cells[0].0].split, SplitConfig::WalkForward(_));
         walk && links(c) == c.cells.len()
     });
-    let chains = walks.filter_map(|c| c.chain(judged)).collect();
+    let chains = walks.filter_map(|c| c.chain(judged, matrix.cells[c.cells[0].0].plan.eval.risk_free)).collect();
     Ok((overfitting, chains))
 }
 
@@ -139,8 +139,7 @@ impl Configuration {
         Some((0..periods).map(mean).collect())
     }
 
-    fn chain(&self, judged: &[(usize, Report)]) -> Option<Chain> {
-        let risk_free = 0.0;
+    fn chain(&self, judged: &[(usize, Report)], risk_free: f64) -> Option<Chain> {
         let mut runs = Vec::new();
         let (mut times, mut curves) = (Vec::new(), Vec::new());
         for (seed, folds) in &self.books {

@@ -1,11 +1,11 @@
 //! The charts of a matrix's report: differences by cell, the performance profile, chains of folds.
 
-use pavlov_evaluation::{Level, Outcome};
+use pavlov_evaluation::{Level, METRICS, MetricEntry, Outcome};
 
 use crate::matrix::chain::Chain;
 use crate::matrix::results::{CellReport, MatrixReport};
 use crate::matrix::text;
-use crate::report::format::{compact, escape, percent, typographic};
+use crate::report::format::{compact, escape, metric, percent, typographic};
 use crate::report::ticks;
 
 /// A horizontal axis that always shows 0, in fractions.
@@ -189,5 +189,26 @@ fn history(chain: &Chain, benchmark: &str) -> String {
         "Growth in percent, one line a seed, {} test spans one after the other, each by an agent trained on what lies before it.{outcome}",
         chain.folds
     );
-    plane.figure(&format!("{who}out of sample, fold after fold"), &under)
+    plane.figure(&format!("{who}out of sample, fold after fold"), &under) + &metrics(chain)
+}
+
+/// Metrics of a chain that are shown; `report.json` has all.
+const SHOWN: [&str; 7] =
+    ["cumulative_return", "annualised_return", "volatility", "sharpe", "sortino", "maximum_drawdown", "turnover"];
+
+fn metrics(chain: &Chain) -> String {
+    let row = |entry: &MetricEntry| {
+        let summary = chain.summary.get(entry.name)?;
+        let text = |value: f64| typographic(&metric(entry, value));
+        let mean = summary.mean.map_or("-".to_owned(), text);
+        let interval = summary.ci95.map_or(String::new(), |[low, high]| {
+            format!("<small>{} to {}</small>", text(low), text(high))
+        });
+        Some(format!("<tr><th scope=\"row\">{}</th><td>{mean}{interval}</td></tr>", entry.label))
+    };
+    let rows: String = METRICS.iter().filter(|entry| SHOWN.contains(&entry.name)).filter_map(row).collect();
+    format!(
+        "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>All folds together</th><th scope=\"col\">Agent, mean over the \
+         seeds</th></tr></thead><tbody>{rows}</tbody></table></div>\n"
+    )
 }
