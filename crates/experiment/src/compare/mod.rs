@@ -85,7 +85,7 @@ pub struct Pair {
 pub struct OverTime {
     /// Bars that both have.
     pub bars: usize,
-    /// Sum of the differences of the returns of a bar, each run's money split equally over its seeds.
+    /// Sum of the differences of the log returns of a bar, each run's money split equally over its seeds.
     pub difference: f64,
     /// 95 % interval of that sum by the paired stationary block bootstrap.
     pub ci95: [f64; 2],

@@ -64,12 +64,12 @@ pub(super) fn pair(first: &Loaded, second: &Loaded, comparable: bool) -> Pair {
     }
 }
 
-/// The paired stationary block bootstrap of the differences of the returns of a bar; `None` with fewer than 2 bars in common
+/// The paired stationary block bootstrap of the differences of the log returns of a bar; `None` with fewer than 2 bars in common
 /// or if an account was ruined.
 fn over_time(first: &Loaded, second: &Loaded) -> Option<OverTime> {
     let theirs: BTreeSet<i64> = second.times().into_iter().collect();
     let times: Vec<i64> = first.times().into_iter().filter(|time| theirs.contains(time)).collect();
-    let (a, b) = (first.returns_between(&times)?, second.returns_between(&times)?);
+    let (a, b) = (first.log_returns(&times)?, second.log_returns(&times)?);
     let gap: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
     let bootstrap = BlockBootstrap { mean_length: optimal_block_length(&gap), replicates: REPLICATES, seed: SEED };
     let ci95 = percentile_interval(&bootstrap.totals(&[&gap], |sums| sums[0]))?;
@@ -121,7 +121,10 @@ fn in_time(pair: &Pair) -> Option<String> {
     let Some(time) = pair.time else { return Some("over time nothing can be said, an account was ruined".into()) };
     let [low, high] = time.ci95.map(|x| 100.0 * x);
     let sum = 100.0 * time.difference;
-    Some(format!("over blocks of the {} bars that both have {sum:+.2} ({low:+.2} to {high:+.2})", time.bars))
+    Some(format!(
+        "over blocks of the {} bars that both have {sum:+.2} of log growth ({low:+.2} to {high:+.2})",
+        time.bars
+    ))
 }
 
 /// What the number of pairs takes away.

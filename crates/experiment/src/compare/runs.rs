@@ -67,9 +67,9 @@ impl Loaded {
         longest.map(|path| path.iter().map(|(time, _)| *time).collect()).unwrap_or_default()
     }
 
-    /// Returns between these closes of money split equally over the seeds; an account that ended early earns nothing from
-    /// then on. `None` if an account fell to 0 or below.
-    pub(super) fn returns_between(&self, times: &[i64]) -> Option<Vec<f64>> {
+    /// Log returns between these closes of money split equally over the seeds: sums of simple ones would flatter the account
+    /// that swings more. An account that ended early earns nothing from then on. `None` if one fell to 0 or below.
+    pub(super) fn log_returns(&self, times: &[i64]) -> Option<Vec<f64>> {
         let mut returns = vec![0.0; times.len().checked_sub(1)?];
         for path in &self.paths {
             let mut rows = path.iter().peekable();
@@ -88,7 +88,7 @@ impl Loaded {
                 *sum += (pair[1] / pair[0] - 1.0) / self.paths.len() as f64;
             }
         }
-        Some(returns)
+        Some(returns.into_iter().map(f64::ln_1p).collect())
     }
 }
 

@@ -53,7 +53,7 @@ pub fn compared_html(compared: &SideBySide) -> String {
          <h2>What can be claimed</h2><ul>{}</ul>\n\
          <h2>Results on the test span</h2><p class=\"under\">Mean over the seeds with its 95 % interval.</p>\n\
          <div class=\"scroll\"><table><thead><tr><th></th>{heads}</tr></thead><tbody>\n{body}</tbody></table></div>\n\
-         <h2>Pairs</h2><p class=\"under\">Return of the first less that of the second, in percent of the capital.</p>\n\
+         <h2>Pairs</h2><p class=\"under\">The first less the second: return over the seeds, log growth over blocks of time, times 100.</p>\n\
          <div class=\"scroll\"><table><thead><tr><th></th><th>over the seeds</th><th>p, adjusted</th><th>over time</th>\
          <th>better</th></tr></thead><tbody>\n{pairs}</tbody></table></div>\n</main></body></html>\n",
         list(&compared.sentences)
