@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use cli::{Cli, Command, DataCommand, DeviceChoice, Place};
-use pavlov_experiment::{Device, ExperimentError, Hooks, Network, Options, OsDisk, audit, data, report, run};
+use pavlov_experiment::{Device, ExperimentError, Hooks, Network, Options, OsDisk, act, audit, data, report, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -45,6 +45,15 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Report { run, place } => {
             work(&place, |options, hooks| run::report(&run, options, hooks).map(|r| (r, run.clone())))
+        }
+        Command::Act { run, last: _, at, bars, seed, json, data_dir, quiet } => {
+            let shown = progress::Shown::new(quiet);
+            let clock = progress::clock();
+            let hooks = Hooks { clock: &clock, progress: &|event| shown.take(event), stop: &STOP };
+            let acted = act::act(&run, &act::Request { at, bars, seed }, &options(data_dir, 1), &hooks)?;
+            shown.finish();
+            progress::print(&if json { acted.json()? } else { acted.text() });
+            Ok(ExitCode::SUCCESS)
         }
         Command::Audit { config, seed, set, data_dir, quiet } => {
             let seed = seed.map(|seed| format!("runs.seed={seed}"));

@@ -6,6 +6,7 @@ use pavlov_features::FeatureError;
 use pavlov_market_data::{MarketDataError, Span};
 use pavlov_store::StoreError;
 
+use crate::act::ActError;
 use crate::source::Problem;
 
 /// Why an experiment did not reach its report.
@@ -159,6 +160,9 @@ pub enum ExperimentError {
         /// Why a market or an environment cannot be built of changed bars.
         reason: String,
     },
+    /// There is no such state to act in.
+    #[error(transparent)]
+    Act(#[from] ActError),
     /// A thread pool could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -173,7 +177,7 @@ impl ExperimentError {
     /// Exit code of the command line: 1 the run failed, 2 bad config, 3 data unavailable.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config { .. } | Self::Read { .. } | Self::Span { .. } => 2,
+            Self::Config { .. } | Self::Read { .. } | Self::Span { .. } | Self::Act(_) => 2,
             Self::Environment { .. } | Self::UnknownDataset { .. } | Self::Series { .. } => 2,
             Self::Seeds { errors, .. } => errors.first().map_or(1, Self::exit_code),
             Self::Data(error) if error.is_unavailable() => 3,

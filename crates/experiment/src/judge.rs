@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use pavlov_agents::AgentError;
+use pavlov_agents::{Agent, AgentError};
 use pavlov_envs::BatchFactory;
 use pavlov_evaluation::{
     self as evaluation, BaselineReturns, Benchmark, Episode, EquityCurve, Evidence, Paths, TestSpan, TradeRecord,
     Verdict, evaluate,
 };
-use pavlov_rl_core::{ActionSpec, Ledger, Market, RngTree, Segment};
+use pavlov_rl_core::{ActionSpec, BatchEnv, Ledger, Market, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
 use serde::Deserialize;
 
@@ -63,18 +63,31 @@ pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]
 fn play_both<'a>(plan: &Plan, world: &World, trained: &'a Trained) -> Result<Played<'a>, ExperimentError> {
     let play_span = |span: &dyn BatchFactory, segment: Segment, stream: u64| {
         let env = span.batch(0..1, &RngTree::new(trained.seed));
-        let rng = RngTree::new(trained.seed).child("eval").stream("policy", stream);
-        let earliest = segment.start + plan.environment.window() as u32 - 1;
-        let warm = (plan.eval.memory_warm_bars, earliest);
-        let mut player = Player::new(&*trained.agent, &*env, warm, plan.eval.mode, rng)?;
+        let mut player = player(plan, (trained.seed, &*trained.agent), &*env, segment, stream)?;
         play(env, |seen, actions| player.decide(seen, actions))
     };
     let failed = |source: AgentError| ExperimentError::Agent { seed: trained.seed, source };
     Ok(Played {
         train: play_span(&*world.train_span, world.train, 0).map_err(failed)?,
-        test: play_span(&*world.test_span, world.test, 1).map_err(failed)?,
+        test: play_span(&*world.test_span, world.test, TEST_STREAM).map_err(failed)?,
         trained,
     })
+}
+
+/// Number of the random stream with which a policy plays the test span.
+pub(crate) const TEST_STREAM: u64 = 1;
+
+/// The agent of a seed where it is judged: at the first row that `env` shows, its memory warmed as `[eval]` says.
+pub(crate) fn player<'a>(
+    plan: &Plan,
+    (seed, agent): (u64, &'a dyn Agent),
+    env: &dyn BatchEnv,
+    segment: Segment,
+    stream: u64,
+) -> Result<Player<'a>, AgentError> {
+    let rng = RngTree::new(seed).child("eval").stream("policy", stream);
+    let earliest = segment.start + plan.environment.window() as u32 - 1;
+    Player::new(agent, env, (plan.eval.memory_warm_bars, earliest), plan.eval.mode, rng)
 }
 
 fn compare(

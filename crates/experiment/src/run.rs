@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pavlov_agents::Device;
-use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset, manifest_text, manifests};
+use pavlov_market_data::{Dataset, Manifest, MarketDataError, Sources, load_dataset, manifest_text, manifests};
 use pavlov_store::{Disk, OsDisk, RunFolder};
 use rayon::prelude::*;
 
@@ -94,11 +94,18 @@ pub fn report(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report
     judge::judge(&place.folder, &place.plan, &place.world, &trained)
 }
 
-fn open<'a>(run: &Path, options: &'a Options, hooks: &'a Hooks<'a>) -> Result<Workplace<'a>, ExperimentError> {
+/// The folder of a run and its plan.
+pub(crate) fn open_plan(run: &Path, options: &Options) -> Result<(RunFolder, Plan), ExperimentError> {
     let folder = RunFolder::open(options.disk.clone(), run)?;
     let path = folder.plan();
     let text = pavlov_store::read(&*options.disk, &path)?;
     let plan = Plan::parse(&path, &String::from_utf8_lossy(&text), &[])?;
+    Ok((folder, plan))
+}
+
+fn open<'a>(run: &Path, options: &'a Options, hooks: &'a Hooks<'a>) -> Result<Workplace<'a>, ExperimentError> {
+    let (folder, plan) = open_plan(run, options)?;
+    let path = folder.plan();
     let world = load_world(&plan, &|_| path.clone(), options, hooks)?;
     Ok(Workplace { folder, plan, world, options, hooks })
 }
@@ -246,15 +253,26 @@ pub(crate) fn load_data(
     options: &Options,
     hooks: &Hooks<'_>,
 ) -> Result<(Dataset, Vec<Dataset>, Vec<LoadedSeries>), ExperimentError> {
+    load_data_by(plan, origin, &|manifest| load_dataset(manifest, &options.sources()), options, hooks)
+}
+
+/// The same with bars that `bars` gives for a manifest.
+pub(crate) fn load_data_by(
+    plan: &Plan,
+    origin: &dyn Fn(&str) -> PathBuf,
+    bars: &dyn Fn(&Manifest) -> Result<Dataset, MarketDataError>,
+    options: &Options,
+    hooks: &Hooks<'_>,
+) -> Result<(Dataset, Vec<Dataset>, Vec<LoadedSeries>), ExperimentError> {
     let sources = options.sources();
     let told = |note: &str| (hooks.progress)(Event::Note(note));
     let manifest =
         |dataset: &str, text: Option<&String>| Manifest::parse(text.map_or("", String::as_str), &origin(dataset));
-    let dataset = load_dataset(&manifest(&plan.data.dataset, plan.manifest.as_ref())?, &sources)?;
+    let dataset = bars(&manifest(&plan.data.dataset, plan.manifest.as_ref())?)?;
     dataset.notes.iter().for_each(|note| told(note));
     let manifest = |dataset: &str| manifest(dataset, plan.other_manifests.get(dataset));
     let asset = |dataset: &String| -> Result<Dataset, ExperimentError> {
-        let asset = load_dataset(&manifest(dataset)?, &sources)?;
+        let asset = bars(&manifest(dataset)?)?;
         asset.notes.iter().for_each(|note| told(note));
         Ok(asset)
     };

@@ -99,6 +99,15 @@ pub struct Experience<'a> {
     pub after: StepBatch<'a>,
 }
 
+/// What a decision rests on, in names and numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Explanation {
+    /// Figures of which there is one for each choice, or for each number of an action: `("q", [A])`.
+    pub of_actions: Vec<(&'static str, Vec<f32>)>,
+    /// Figures of the state: `("value", 1.5)`.
+    pub of_state: Vec<(&'static str, f32)>,
+}
+
 /// Named figures of one update of an agent, in a fixed order.
 pub type UpdateStats = Vec<(&'static str, f64)>;
 
@@ -175,6 +184,12 @@ pub trait Agent: Policy {
     /// # Errors
     /// [`AgentError`], also when a loss or gradient is not finite.
     fn update(&mut self, rng: &mut Rng) -> Result<Option<UpdateStats>, AgentError>;
+
+    /// What a decision for copy 0 of `seen` rests on, its memory being row 0 of `memory`; nothing moves.
+    ///
+    /// # Errors
+    /// [`AgentError`] if the computation fails.
+    fn explain(&self, seen: Observations<'_>, memory: &Memory) -> Result<Explanation, AgentError>;
 
     /// Writes weights, moments, counters and buffers.
     ///

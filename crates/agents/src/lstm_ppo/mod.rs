@@ -19,8 +19,8 @@ use std::cell::RefCell;
 use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 use pavlov_rl_core::{
-    ActMode, ActionBatch, ActionSpec, Agent, AgentError, Checkpoint, Decisions, EnvSpec, Experience, Memory,
-    ObservationSpec, Observations, Policy, Rng, RngTree, Status, UpdateStats, below,
+    ActMode, ActionBatch, ActionSpec, Agent, AgentError, Checkpoint, Decisions, EnvSpec, Experience, Explanation,
+    Memory, ObservationSpec, Observations, Policy, Rng, RngTree, Status, UpdateStats, below,
 };
 
 pub(crate) use self::config::parse;
@@ -165,6 +165,18 @@ impl Agent for LstmPpo {
         self.actor = self.network.actor()?;
         self.updates += 1;
         Ok(Some(tally.stats(rate)))
+    }
+
+    fn explain(&self, seen: Observations<'_>, memory: &Memory) -> Result<Explanation, AgentError> {
+        let mut memory = memory.row(0).to_vec();
+        SCRATCH.with_borrow_mut(|scratch| {
+            let heads = self.actor.step(seen, 0..1, &mut memory, scratch);
+            let (logits, value) = heads.split_at(self.num_actions);
+            let (mut probs, mut log_probs) = (vec![0.0; logits.len()], vec![0.0; logits.len()]);
+            losses::softmax(logits, &mut probs, &mut log_probs);
+            let probs = probs.iter().map(|p| *p as f32).collect();
+            Ok(Explanation { of_actions: vec![("probability", probs)], of_state: vec![("value", value[0])] })
+        })
     }
 
     fn save(&self, to: &mut Checkpoint) -> Result<(), AgentError> {
