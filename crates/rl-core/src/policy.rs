@@ -69,6 +69,8 @@ pub enum ActMode {
 pub struct Decisions {
     /// The actions `[N]`.
     pub actions: ActionBatch,
+    /// Where actions are numbers, those that the policy drew before it brought them within their bounds, `[N, width]`.
+    pub drawn: Vec<f32>,
     /// Log-probability of each action `[N]`; 0 where the policy has none.
     pub log_prob: Vec<f32>,
     /// Estimated value of each state `[N]`; 0 where the policy has none.
@@ -78,7 +80,12 @@ pub struct Decisions {
 impl Decisions {
     /// Room for the decisions of `n` environments.
     pub fn new(spec: &ActionSpec, n: usize) -> Self {
-        Self { actions: ActionBatch::new(spec, n), log_prob: vec![0.0; n], value: vec![0.0; n] }
+        let width = match spec {
+            ActionSpec::Discrete { .. } => 0,
+            ActionSpec::Continuous { low, .. } => low.len(),
+        };
+        let drawn = vec![0.0; n * width];
+        Self { actions: ActionBatch::new(spec, n), drawn, log_prob: vec![0.0; n], value: vec![0.0; n] }
     }
 }
 

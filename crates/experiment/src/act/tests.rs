@@ -40,6 +40,7 @@ const ENVIRONMENTS: [&str; 2] =
 fn small(agent: &str) -> &'static str {
     match agent {
         "lstm_ppo" => "fc = 8\nhidden = 8",
+        "gaussian_ppo" => "sizes = [8]\nepochs = 3",
         "double_dqn" => "sizes = [8, 8]\nwarm_up = 32",
         _ => "",
     }
