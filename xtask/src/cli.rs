@@ -57,6 +57,32 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Show what the agents of a trained run see and do at one bar, by default the last one of the data.
+    Act {
+        /// Folder of the run.
+        run: PathBuf,
+        /// The last bar; the default.
+        #[arg(long, conflicts_with = "at")]
+        last: bool,
+        /// The bar known at this instant, for example 2019-07-15T12:00:00Z.
+        #[arg(long, value_name = "TIME", value_parser = pavlov_experiment::read_time)]
+        at: Option<i64>,
+        /// A CSV file in the format of the run's dataset, read in place of the run's data.
+        #[arg(long, value_name = "FILE")]
+        bars: Option<PathBuf>,
+        /// One seed of the run [default: all of them].
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// Folder with your market files [default: PAVLOV_DATA_DIR].
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        /// Print the result, warnings and errors only.
+        #[arg(long)]
+        quiet: bool,
+    },
     /// Change the future of a config's data and report what notices it too early; ends with 1 if something does.
     Audit {
         /// The experiment, for example configs/quickstart.toml.

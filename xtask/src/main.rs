@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Parser;
 use cli::{Cli, Command, DataCommand, DeviceChoice, Place};
 use pavlov_experiment::matrix::{self, Outcome};
-use pavlov_experiment::{Device, ExperimentError, Hooks, Network, Options, OsDisk, audit, compare, data, report, run};
+use pavlov_experiment::{
+    Device, ExperimentError, Hooks, Network, Options, OsDisk, act, audit, compare, data, report, run,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -54,6 +56,15 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             let compared = compare::compare(&runs, &OsDisk)?;
             compare::write(&compared, json.as_deref(), html.as_deref(), &OsDisk)?;
             progress::print(&report::compared_text(&compared));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Act { run, last: _, at, bars, seed, json, data_dir, quiet } => {
+            let shown = progress::Shown::new(quiet);
+            let clock = progress::clock();
+            let hooks = Hooks { clock: &clock, progress: &|event| shown.take(event), stop: &STOP };
+            let acted = act::act(&run, &act::Request { at, bars, seed }, &options(data_dir, 1), &hooks)?;
+            shown.finish();
+            progress::print(&if json { acted.json()? } else { acted.text() });
             Ok(ExitCode::SUCCESS)
         }
         Command::Audit { config, seed, set, data_dir, quiet } => {

@@ -25,10 +25,12 @@
 //! ```
 
 pub mod double_dqn;
+pub mod gaussian_ppo;
 pub mod losses;
 pub mod lstm_ppo;
 pub mod nn;
 pub mod optim;
+mod ppo;
 mod registry;
 pub mod replay;
 pub mod returns;

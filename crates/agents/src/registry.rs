@@ -82,6 +82,11 @@ pub const AGENTS: &[AgentEntry] = &[
         summary: "deep Q-learning with a target network, double estimates and a replay of mirrored experience",
         parse: crate::double_dqn::parse,
     },
+    AgentEntry {
+        name: "gaussian_ppo",
+        summary: "proximal policy optimisation of actions that are numbers, with a Gaussian policy",
+        parse: crate::gaussian_ppo::parse,
+    },
 ];
 
 #[cfg(test)]

@@ -63,6 +63,50 @@ pub fn gae(steps: &Steps<'_>, gamma: f64, lambda: f64, advantages: &mut [f32], t
     }
 }
 
+/// Discounted rewards `[T, N]`, `return_t = r_t + gamma * return_tp1`, where `return_tp1` counts as 0 behind the end of an
+/// episode and of the rollout.
+///
+/// # Panics
+/// If the arrays differ in length or do not make whole rows.
+pub fn discounted(rewards: &[f32], ended: &[bool], num_envs: usize, gamma: f64, returns: &mut [f32]) {
+    let len = rewards.len();
+    assert!(ended.len() == len && returns.len() == len, "one end and return a reward");
+    assert!(num_envs > 0 && len.is_multiple_of(num_envs), "{len} steps do not make rows of {num_envs} environments");
+    for env in 0..num_envs {
+        let mut later = 0.0;
+        for i in (env..len).step_by(num_envs).rev() {
+            later = f64::from(rewards[i]) + if ended[i] { 0.0 } else { gamma * later };
+            returns[i] = later as f32;
+        }
+    }
+}
+
+/// Which deviation numbers are divided by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Deviations {
+    /// Taken off the number of values.
+    pub ddof: usize,
+    /// Added to the deviation.
+    pub eps: f64,
+}
+
+impl Deviations {
+    /// Of the values themselves.
+    pub const POPULATION: Self = Self { ddof: 0, eps: 1e-8 };
+    /// Of what they are a sample of; the KOSPI notebook's.
+    pub const SAMPLE: Self = Self { ddof: 1, eps: 1e-7 };
+}
+
+/// Brings values to mean 0 and deviation 1, in `f64`.
+pub fn normalise(values: &mut [f32], by: Deviations) {
+    let n = values.len() as f64;
+    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+    let squares = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>();
+    let variance = squares / values.len().saturating_sub(by.ddof).max(1) as f64;
+    let factor = 1.0 / (variance.sqrt() + by.eps);
+    values.iter_mut().for_each(|v| *v = ((f64::from(*v) - mean) * factor) as f32);
+}
+
 #[cfg(test)]
 mod tests {
     use pavlov_rl_core::{Rng, RngTree, below, normal};

@@ -1,6 +1,10 @@
 //! What on-policy agents keep between two updates.
 
-use pavlov_rl_core::{ActionBatch, Checkpoint, Experience, Frame, Memory, ObservationSpec, Snapshot, Status};
+use pavlov_rl_core::{
+    ActionBatch, Checkpoint, Decisions, Experience, Frame, Memory, ObservationSpec, Snapshot, Status,
+};
+
+use crate::returns;
 
 /// The steps of `N` environments since the last update, time-major.
 ///
@@ -11,7 +15,8 @@ pub struct Rollout {
     steps: usize,
     /// What was seen before each step; buffers past `steps` are kept for the next rollout.
     seen: Vec<Snapshot>,
-    actions: Vec<u32>,
+    /// Choices, or the numbers that were drawn.
+    actions: Option<ActionBatch>,
     log_probs: Vec<f32>,
     rewards: Vec<f32>,
     statuses: Vec<Status>,
@@ -35,8 +40,8 @@ pub struct RolloutBatch {
     pub starts: Vec<bool>,
     /// Memory rows before the first step, `[B, width]`.
     pub memory: Vec<f32>,
-    /// Actions `[T, B]`.
-    pub actions: Vec<u32>,
+    /// Actions `[T, B]`: choices, or the numbers that were drawn before they were brought within their bounds.
+    pub actions: ActionBatch,
     /// Log-probabilities of the actions when they were taken, `[T, B]`.
     pub log_probs: Vec<f32>,
     /// Rewards `[T, B]`.
@@ -51,6 +56,11 @@ impl Rollout {
     /// Room for `num_envs` environments.
     pub fn new(num_envs: usize) -> Self {
         Self { num_envs, ..Self::default() }
+    }
+
+    /// Environments `N`.
+    pub fn num_envs(&self) -> usize {
+        self.num_envs
     }
 
     /// Steps kept of each environment.
@@ -70,15 +80,12 @@ impl Rollout {
             self.memory.copy_from(step.memory_before);
             self.frame = Some(step.after.next.frame.clone());
         }
-        let ActionBatch::Discrete(actions) = &step.decisions.actions else {
-            unreachable!("the agent refused other actions when it was built")
-        };
         if self.seen.len() == self.steps {
             self.seen.push(Snapshot::default());
         }
         self.seen[self.steps].copy_from(step.before.view(step.after.next.frame, step.after.next.spec));
         self.steps += 1;
-        self.actions.extend_from_slice(actions);
+        self.push_actions(step.decisions);
         self.log_probs.extend_from_slice(&step.decisions.log_prob);
         self.rewards.extend(step.after.rewards.iter().map(|r| *r as f32));
         self.statuses.extend_from_slice(step.after.statuses);
@@ -88,10 +95,30 @@ impl Rollout {
         self.after.copy_from(step.after.next);
     }
 
+    fn push_actions(&mut self, decisions: &Decisions) {
+        let kept = self.actions.get_or_insert_with(|| match &decisions.actions {
+            ActionBatch::Discrete(_) => ActionBatch::Discrete(Vec::new()),
+            ActionBatch::Continuous { width, .. } => ActionBatch::Continuous { width: *width, values: Vec::new() },
+        });
+        match (kept, &decisions.actions) {
+            (ActionBatch::Discrete(kept), ActionBatch::Discrete(choices)) => kept.extend_from_slice(choices),
+            (ActionBatch::Continuous { values, .. }, _) => values.extend_from_slice(&decisions.drawn),
+            (ActionBatch::Discrete(_), _) => unreachable!("an environment has one kind of actions"),
+        }
+    }
+
+    /// Discounted rewards `[T, N]` up to the end of each episode, or of the rollout.
+    pub fn returns(&self, discount: f64) -> Vec<f32> {
+        let ended: Vec<bool> = self.statuses.iter().map(|s| *s != Status::Running).collect();
+        let mut returns = vec![0.0; self.rewards.len()];
+        returns::discounted(&self.rewards, &ended, self.num_envs, discount, &mut returns);
+        returns
+    }
+
     /// Forgets all steps.
     pub fn clear(&mut self) {
         self.steps = 0;
-        self.actions.clear();
+        self.actions = None;
         self.log_probs.clear();
         self.rewards.clear();
         self.statuses.clear();
@@ -120,7 +147,13 @@ impl Rollout {
             observations,
             starts,
             memory: envs.iter().flat_map(|&i| self.memory.row(i)).copied().collect(),
-            actions: pick(&self.actions, n, envs),
+            actions: match self.actions.as_ref().expect("a batch is made of pushed steps") {
+                ActionBatch::Discrete(choices) => ActionBatch::Discrete(pick(choices, n, envs)),
+                ActionBatch::Continuous { width, values } => {
+                    let rows: Vec<&[f32]> = values.chunks_exact(*width).collect();
+                    ActionBatch::Continuous { width: *width, values: pick(&rows, n, envs).concat() }
+                }
+            },
             log_probs: pick(&self.log_probs, n, envs),
             rewards: pick(&self.rewards, n, envs),
             statuses: pick(&self.statuses, n, envs),
@@ -138,12 +171,16 @@ impl RolloutBatch {
             Status::Terminated => 1.0,
             Status::Truncated => 2.0,
         };
-        let actions: Vec<f32> = self.actions.iter().map(|a| *a as f32).collect();
+        let (actions, width) = match &self.actions {
+            ActionBatch::Discrete(choices) => (choices.iter().map(|a| *a as f32).collect(), None),
+            ActionBatch::Continuous { width, values } => (values.clone(), Some(*width)),
+        };
+        let shape: Vec<usize> = [steps, envs].into_iter().chain(width).collect();
+        to.put_f32("actions", &shape, &actions);
         let statuses: Vec<f32> = self.statuses.iter().map(status).collect();
         to.put_f32("observations", &[steps + 1, envs, spec.flat_len()], &self.observations);
         to.put_f32("memory", &[envs, self.memory.len() / envs], &self.memory);
         let columns = [
-            ("actions", &actions),
             ("log_probs", &self.log_probs),
             ("rewards", &self.rewards),
             ("statuses", &statuses),
@@ -156,6 +193,6 @@ impl RolloutBatch {
 }
 
 /// Columns `envs` of a table `[T, N]`, as `[T, B]`.
-fn pick<T: Copy>(table: &[T], n: usize, envs: &[usize]) -> Vec<T> {
+pub(crate) fn pick<T: Copy>(table: &[T], n: usize, envs: &[usize]) -> Vec<T> {
     table.chunks_exact(n).flat_map(|row| envs.iter().map(|&i| row[i])).collect()
 }

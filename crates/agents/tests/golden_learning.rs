@@ -2,13 +2,16 @@
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
-use pavlov_agents::losses::{DoubleQRows, PpoLossConfig, PpoRows, best, double_q, log_softmax_at, ppo_clip};
+use pavlov_agents::losses::{
+    DoubleQRows, GaussianRows, PpoLossConfig, PpoRows, best, double_q, gaussian_entropy, gaussian_log_prob,
+    log_softmax_at, ppo_clip, ppo_gaussian,
+};
 use pavlov_agents::nn::init::Init;
 use pavlov_agents::nn::lstm::{Dims, forward, sequence};
 use pavlov_agents::nn::numerics::Isa;
 use pavlov_agents::nn::{Inference, Mlp, MlpShape, Params, Pass};
 use pavlov_agents::optim::{Adam, AdamConfig, Decay, clip_factor, global_norm};
-use pavlov_agents::returns::{Steps, gae};
+use pavlov_agents::returns::{Deviations, Steps, discounted, gae, normalise};
 use pavlov_rl_core::{Checkpoint, RngTree};
 use pavlov_testkit::golden::{GoldenCase, assert_close_f32, float, floats_f32, golden_cases, shape};
 
@@ -310,5 +313,85 @@ fn golden_clip_grad_norm() {
             let got: Vec<f32> = gradient.iter().map(|g| g * factor).collect();
             assert_close_f32(&format!("{} gradient {i}", case.name), &got, &floats_f32(expected), ABS, REL);
         }
+    }
+}
+
+#[test]
+fn golden_gaussian() {
+    for case in cases("gaussian_", 2) {
+        check_config(&case, &["std"]);
+        let (means, actions) = (rows(&case, "input", "mean"), rows(&case, "input", "action"));
+        let law_probs = numbers(&case, "output", "logprob");
+        let width = means.len() / law_probs.len();
+        let log_std = vec![config(&case, "std").ln() as f32; width];
+        let pairs = || means.chunks_exact(width).zip(actions.chunks_exact(width));
+        let got: Vec<f32> = pairs().map(|(mean, x)| gaussian_log_prob(mean, &log_std, x) as f32).collect();
+        assert_close(&case, "output", "logprob", &got);
+        let entropy = vec![gaussian_entropy(&log_std) as f32; law_probs.len()];
+        assert_close(&case, "output", "entropy", &entropy);
+        // The gradient of the sum: a loss of rows that are neither clipped nor changed, with advantages -1 a row.
+        let n = law_probs.len();
+        let gaussian = GaussianRows {
+            means: &means,
+            log_std: &log_std,
+            drawn: &actions,
+            squashed: false,
+            old_log_prob: &got,
+            advantages: &vec![-(n as f32); n],
+            values: &vec![0.0; n],
+            targets: &vec![0.0; n],
+        };
+        let plain = PpoLossConfig { clip: 0.2, value_coef: 0.0, entropy_coef: 0.0, value_beta: 1.0 };
+        let gradient = ppo_gaussian(&gaussian, &plain).1.means;
+        let expected = rows(&case, "grad", "mean_of_sum_logprob");
+        assert_close_f32(&format!("{} gradient", case.name), &gradient, &expected, ABS, REL);
+    }
+}
+
+#[test]
+fn golden_ppo_gauss() {
+    for case in cases("ppo_gauss_", 2) {
+        check_config(&case, &["action_std", "eps_clip", "gamma", "value_coef", "entropy_coef", "normalise"]);
+        check_kind(&case, "normalise", "(R-mean)/(std+1e-7), std with n-1");
+        let input = |key| numbers(&case, "input", key);
+        let ends = case.json["input"]["is_terminal"].as_array().unwrap();
+        let ended: Vec<bool> = ends.iter().map(|end| end.as_bool().unwrap()).collect();
+        let (rewards, values) = (input("reward"), input("value"));
+        let mut targets = vec![0.0; rewards.len()];
+        discounted(&rewards, &ended, 1, config(&case, "gamma"), &mut targets);
+        assert_close(&case, "output", "returns", &targets);
+        normalise(&mut targets, Deviations::SAMPLE);
+        assert_close(&case, "output", "returns_norm", &targets);
+        let advantages: Vec<f32> = targets.iter().zip(&values).map(|(target, value)| target - value).collect();
+        assert_close(&case, "output", "advantage", &advantages);
+        let (means, drawn) = (rows(&case, "input", "mean"), rows(&case, "input", "action"));
+        let log_std = vec![config(&case, "action_std").ln() as f32; means.len() / rewards.len()];
+        let gaussian = GaussianRows {
+            means: &means,
+            log_std: &log_std,
+            drawn: &drawn,
+            squashed: false,
+            old_log_prob: &input("old_logprob"),
+            advantages: &advantages,
+            values: &values,
+            targets: &targets,
+        };
+        // Half of the squared error is the notebook's value loss with its weight.
+        let loss_config = PpoLossConfig {
+            clip: config(&case, "eps_clip"),
+            value_coef: 2.0 * config(&case, "value_coef"),
+            entropy_coef: config(&case, "entropy_coef"),
+            value_beta: f64::INFINITY,
+        };
+        let (loss, gradient) = ppo_gaussian(&gaussian, &loss_config);
+        assert_close(&case, "output", "value_loss", &[loss.value_loss as f32]);
+        assert_close(&case, "output", "loss_mean", &[loss.loss as f32]);
+        let law = means.chunks_exact(log_std.len()).zip(drawn.chunks_exact(log_std.len()));
+        let law: Vec<f32> = law.map(|(mean, x)| gaussian_log_prob(mean, &log_std, x) as f32).collect();
+        assert_close(&case, "output", "logprob", &law);
+        let expected = rows(&case, "output", "grad_mean");
+        assert_close_f32(&format!("{} gradient", case.name), &gradient.means, &expected, ABS, REL);
+        assert_close(&case, "output", "grad_value", &gradient.values);
+        assert_close(&case, "output", "entropy", &vec![loss.entropy as f32; rewards.len()]);
     }
 }

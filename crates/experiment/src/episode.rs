@@ -51,6 +51,7 @@ pub struct Player<'a> {
     decisions: Decisions,
     mode: ActMode,
     rng: Rng,
+    warmed: u32,
 }
 
 impl<'a> Player<'a> {
@@ -67,14 +68,25 @@ impl<'a> Player<'a> {
         rng: Rng,
     ) -> Result<Self, AgentError> {
         let decisions = Decisions::new(&env.spec().action, 1);
-        let mut player = Self { policy, memory: policy.memory(1), decisions, mode, rng };
+        let mut player = Self { policy, memory: policy.memory(1), decisions, mode, rng, warmed: 0 };
         let start = env.observations();
         let first = start.last_row[0];
         for row in first.saturating_sub(warm_bars).max(earliest)..first {
             let seen = Observations { last_row: &[row], ..start };
             player.policy.act(seen, &mut player.memory, ActMode::Greedy, &mut player.rng, &mut player.decisions)?;
+            player.warmed += 1;
         }
         Ok(player)
+    }
+
+    /// What the policy remembers.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Bars that its memory was warmed on.
+    pub fn warmed(&self) -> u32 {
+        self.warmed
     }
 
     /// The next decision.

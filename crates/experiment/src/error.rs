@@ -7,6 +7,7 @@ use pavlov_features::FeatureError;
 use pavlov_market_data::{MarketDataError, Span};
 use pavlov_store::StoreError;
 
+use crate::act::ActError;
 use crate::source::Problem;
 
 /// Why an experiment did not reach its report.
@@ -248,6 +249,9 @@ pub enum ExperimentError {
         /// The line, what is wrong with it and what to do.
         reason: String,
     },
+    /// There is no such state to act in.
+    #[error(transparent)]
+    Act(#[from] ActError),
     /// A thread pool could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -262,7 +266,7 @@ impl ExperimentError {
     /// Exit code of the command line: 1 the run failed, 2 bad config, 3 data unavailable.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config { .. } | Self::Read { .. } | Self::Span { .. } => 2,
+            Self::Config { .. } | Self::Read { .. } | Self::Span { .. } | Self::Act(_) => 2,
             Self::Environment { .. } | Self::UnknownDataset { .. } | Self::Series { .. } | Self::Compare { .. } => 2,
             Self::Selection { .. } | Self::Split { .. } | Self::SeveralSpans { .. } | Self::SeveralCells { .. } => 2,
             Self::Touching { .. } | Self::Unfit { .. } => 2,

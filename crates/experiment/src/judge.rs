@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use pavlov_agents::AgentError;
+use pavlov_agents::{Agent, AgentError};
 use pavlov_envs::BatchFactory;
 use pavlov_evaluation::{
     self as evaluation, BaselineReturns, Benchmark, Episode, EquityCurve, Evidence, Paths, TestSpan, TradeRecord,
     Verdict, evaluate,
 };
-use pavlov_rl_core::{ActionSpec, Ledger, Market, RngTree, Segment};
+use pavlov_rl_core::{ActionSpec, BatchEnv, Ledger, Market, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
 use serde::Deserialize;
 
@@ -68,10 +68,13 @@ pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]
 fn play_both<'a>(plan: &Plan, world: &World, trained: &'a Trained) -> Result<Played<'a>, ExperimentError> {
     Ok(Played {
         train: play_agent(plan, trained, &*world.train_span, world.train, 0)?,
-        test: play_agent(plan, trained, &*world.test_span, world.test, 1)?,
+        test: play_agent(plan, trained, &*world.test_span, world.test, TEST_STREAM)?,
         trained,
     })
 }
+
+/// Number of the random stream with which a policy plays the test span.
+pub(crate) const TEST_STREAM: u64 = 1;
 
 /// Plays a trained agent through a span; `stream` numbers what it draws.
 pub(crate) fn play_agent(
@@ -83,11 +86,21 @@ pub(crate) fn play_agent(
 ) -> Result<EpisodeRecord, ExperimentError> {
     let failed = |source: AgentError| ExperimentError::Agent { seed: trained.seed, source };
     let env = span.batch(0..1, &RngTree::new(trained.seed));
-    let rng = RngTree::new(trained.seed).child("eval").stream("policy", stream);
-    let earliest = segment.start + plan.environment.window() as u32 - 1;
-    let warm = (plan.eval.memory_warm_bars, earliest);
-    let mut player = Player::new(&*trained.agent, &*env, warm, plan.eval.mode, rng).map_err(failed)?;
+    let mut player = player(plan, (trained.seed, &*trained.agent), &*env, segment, stream).map_err(failed)?;
     play(env, |seen, actions| player.decide(seen, actions)).map_err(failed)
+}
+
+/// The agent of a seed where it is judged: at the first row that `env` shows, its memory warmed as `[eval]` says.
+pub(crate) fn player<'a>(
+    plan: &Plan,
+    (seed, agent): (u64, &'a dyn Agent),
+    env: &dyn BatchEnv,
+    segment: Segment,
+    stream: u64,
+) -> Result<Player<'a>, AgentError> {
+    let rng = RngTree::new(seed).child("eval").stream("policy", stream);
+    let earliest = segment.start + plan.environment.window() as u32 - 1;
+    Player::new(agent, env, (plan.eval.memory_warm_bars, earliest), plan.eval.mode, rng)
 }
 
 fn compare(

@@ -14,6 +14,8 @@
 //! assert!(error.contains("section [data] is missing"), "all problems are reported at once");
 //! ```
 
+pub mod act;
+mod artefact;
 pub mod audit;
 mod augment;
 pub mod baselines;
@@ -45,7 +47,7 @@ pub use episode::EpisodeRecord;
 pub use error::ExperimentError;
 pub use hooks::{Event, Hooks};
 pub use pavlov_agents::Device;
-pub use pavlov_market_data::{Network, Span};
+pub use pavlov_market_data::{Network, Span, read_time};
 pub use pavlov_store::OsDisk;
 pub use plan::{DataConfig, EvalConfig, Plan, RunsConfig, SCHEMA_VERSION, TrainConfig};
 pub use published::{Definitions, Figure, PublishedConfig, PublishedMetric, PublishedReport};

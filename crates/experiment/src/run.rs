@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pavlov_agents::Device;
-use pavlov_market_data::{Dataset, Manifest, Sources, load_dataset, manifest_text, manifests};
+use pavlov_market_data::{Dataset, Manifest, MarketDataError, Sources, load_dataset, manifest_text, manifests};
 use pavlov_store::{Disk, OsDisk, RunFolder};
 
 use crate::error::ExperimentError;
@@ -85,6 +85,15 @@ pub fn resume(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report
 /// [`ExperimentError::Unfinished`] if a seed is not trained to its end.
 pub fn report(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Report, ExperimentError> {
     matrix::report(run, options, hooks)?.report(run)
+}
+
+/// The folder of a run and its plan.
+pub(crate) fn open_plan(run: &Path, options: &Options) -> Result<(RunFolder, Plan), ExperimentError> {
+    let folder = RunFolder::open(options.disk.clone(), run)?;
+    let path = folder.plan();
+    let text = pavlov_store::read(&*options.disk, &path)?;
+    let plan = Plan::parse(&path, &String::from_utf8_lossy(&text), &[])?;
+    Ok((folder, plan))
 }
 
 /// A training that was brought to its end here, and what that took.
@@ -199,12 +208,23 @@ pub(crate) fn load_data(
     options: &Options,
     hooks: &Hooks<'_>,
 ) -> Result<(Dataset, Vec<Dataset>, Vec<LoadedSeries>), ExperimentError> {
+    load_data_by(plan, origin, &|manifest| load_dataset(manifest, &options.sources()), options, hooks)
+}
+
+/// The same with bars that `bars` gives for a manifest.
+pub(crate) fn load_data_by(
+    plan: &Plan,
+    origin: &dyn Fn(&str) -> PathBuf,
+    bars: &dyn Fn(&Manifest) -> Result<Dataset, MarketDataError>,
+    options: &Options,
+    hooks: &Hooks<'_>,
+) -> Result<(Dataset, Vec<Dataset>, Vec<LoadedSeries>), ExperimentError> {
     let sources = options.sources();
     let told = |note: &str| (hooks.progress)(Event::Note(note));
     let manifest =
         |dataset: &str, text: Option<&String>| Manifest::parse(text.map_or("", String::as_str), &origin(dataset));
     let load = |manifest: Manifest| -> Result<Dataset, ExperimentError> {
-        let dataset = load_dataset(&manifest, &sources)?;
+        let dataset = bars(&manifest)?;
         dataset.notes.iter().for_each(|note| told(note));
         Ok(dataset)
     };

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use pavlov_agents::{Agent, AgentContext, AgentError, Device};
 use pavlov_features::FittedScaler;
 use pavlov_rl_core::{
-    ActMode, BatchEnv, Checkpoint, CheckpointError, Decisions, Experience, Memory, Outcomes, Rng, RngTree, Snapshot,
-    StepBatch, StickyActions, UpdateStats,
+    ActMode, BatchEnv, Checkpoint, CheckpointError, Decisions, EnvSpec, Experience, Memory, Outcomes, Rng, RngTree,
+    Snapshot, StepBatch, StickyActions, UpdateStats,
 };
 use pavlov_store::{CheckpointStore, Disk, Hash, SeedFolder};
 use serde::{Deserialize, Serialize};
@@ -72,8 +72,8 @@ pub struct Job<'a> {
 
 /// Everything of the loop that a checkpoint holds besides agent and environments.
 #[derive(Serialize, Deserialize)]
-struct Progress {
-    update: u64,
+pub(crate) struct Progress {
+    pub(crate) update: u64,
     env_steps: u64,
     memory: Memory,
     policy_rng: Rng,
@@ -127,12 +127,18 @@ pub fn train(job: &Job<'_>) -> Result<(Trained, u64), Stop> {
 /// # Errors
 /// [`ExperimentError::Agent`].
 pub fn check_agent(plan: &Plan, world: &World, device: &Device) -> Result<(), ExperimentError> {
-    build_agent(plan, world, plan.runs.seed, device).map(drop)
+    build_agent(plan, world.training.spec(), plan.runs.seed, device).map(drop)
 }
 
-fn build_agent(plan: &Plan, world: &World, seed: u64, device: &Device) -> Result<Box<dyn Agent>, ExperimentError> {
+/// The agent of a plan, untrained.
+pub(crate) fn build_agent(
+    plan: &Plan,
+    spec: &EnvSpec,
+    seed: u64,
+    device: &Device,
+) -> Result<Box<dyn Agent>, ExperimentError> {
     let context = AgentContext {
-        spec: world.training.spec(),
+        spec,
         num_envs: plan.train.num_envs,
         rollout_len: plan.train.rollout_len,
         updates: plan.train.updates,
@@ -177,7 +183,7 @@ impl<'a> Run<'a> {
         let Job { seed, plan, world, device, disk, folder, .. } = job;
         let rng = RngTree::new(*seed);
         let num_envs = plan.train.num_envs;
-        let agent = build_agent(plan, world, *seed, device)?;
+        let agent = build_agent(plan, world.training.spec(), *seed, device)?;
         let progress = Progress {
             update: 0,
             env_steps: 0,
@@ -358,8 +364,8 @@ pub fn trained_on(checkpoint: &Checkpoint) -> Result<Vec<(String, String)>, Chec
 
 /// What a checkpoint belongs to.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Identity {
-    training_hash: String,
+pub(crate) struct Identity {
+    pub(crate) training_hash: String,
     data_hashes: Vec<(String, String)>,
 }
 

@@ -219,10 +219,22 @@ impl Joined {
     pub fn inputs(&self) -> Inputs<'_> {
         Inputs::new(&self.bars, &self.values)
     }
+
+    /// The first rows.
+    pub fn up_to(&self, rows: usize) -> Joined {
+        let first = |bars: &Bars| bars.slice(0..rows);
+        let values = self.values.iter().map(|(name, values)| (name.clone(), values[..rows].to_vec()));
+        Joined {
+            bars: first(&self.bars),
+            assets: self.assets.iter().map(first).collect(),
+            values: values.collect(),
+            left_out: self.left_out.clone(),
+        }
+    }
 }
 
 /// Keeps the bars at which every asset has one, puts the series on their clock, and begins where all of them are known.
-fn join(bars: &Bars, assets: &[Bars], series: &[LoadedSeries]) -> Result<Joined, ExperimentError> {
+pub fn join(bars: &Bars, assets: &[Bars], series: &[LoadedSeries]) -> Result<Joined, ExperimentError> {
     let all: Vec<&Bars> = std::iter::once(bars).chain(assets).collect();
     if let Some(other) = all.iter().find(|other| other.interval_ns() != bars.interval_ns()) {
         let symbols = [bars.symbol(), other.symbol()].map(str::to_owned);

@@ -98,6 +98,25 @@ pub fn load_dataset(manifest: &Manifest, sources: &Sources) -> Result<Dataset, M
     load(manifest, sources, None).map(Dataset::from)
 }
 
+/// Reads bars from any file in the format of the manifest's; its span and its expected hash do not apply, and no cache is
+/// read or written.
+///
+/// # Errors
+/// [`MarketDataError::Unavailable`] if the manifest describes no file, [`MarketDataError::WrongKind`] if it describes a
+/// series, and whatever is wrong with the file.
+pub fn bars_of_file(manifest: &Manifest, file: &Path, disk: &dyn Disk) -> Result<Dataset, MarketDataError> {
+    if manifest.kind() != Kind::Bars {
+        return Err(MarketDataError::WrongKind { dataset: manifest.name().to_owned(), kind: manifest.kind() });
+    }
+    if manifest.file().is_none() {
+        let (dataset, tried) = (manifest.name().to_owned(), vec!["its manifest has no [file]".to_owned()]);
+        let cure = format!("without one, nothing says how to read {}", file.display());
+        return Err(MarketDataError::Unavailable { dataset, tried, cure });
+    }
+    let bytes = pavlov_store::read(disk, file)?;
+    from_csv(&manifest.of_any_content(), file, &bytes).map(Dataset::from)
+}
+
 impl From<Found<Series>> for SeriesDataset {
     fn from(found: Found<Series>) -> SeriesDataset {
         let Found { content: series, origin, hash, provenance, read_as, notes } = found;

@@ -74,7 +74,7 @@ pub use bars::{Bar, BarColumns, Bars, Extras, Gaps};
 pub use cache::{ScannedColumns, scan};
 pub use check::{Check, check};
 pub use csv_file::{ReadAs, Stamp};
-pub use dataset::{Dataset, Origin, SeriesDataset, Sources, load_dataset, load_series};
+pub use dataset::{Dataset, Origin, SeriesDataset, Sources, bars_of_file, load_dataset, load_series};
 pub use error::{Asked, BarFault, MarketDataError, Place};
 pub use fetch::{fetch, fetch_series};
 pub use http::HttpFault;
@@ -89,4 +89,4 @@ pub use quality::{Applied, Example, Finding, FindingKind, JUMP_SIGMAS, Moments, 
 pub use resample::Resampling;
 pub use rules::{BarPolicy, OnFault};
 pub use series::Series;
-pub use time::Span;
+pub use time::{Span, read_time, write_time};

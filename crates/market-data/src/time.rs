@@ -47,8 +47,11 @@ impl fmt::Display for Span {
     }
 }
 
-/// A day `2018-05-07` (its first instant, UTC) or an instant `2018-05-07T12:00:00Z`.
-fn read_time(text: &str) -> Result<i64, String> {
+/// A day `2018-05-07` (its first instant, UTC) or an instant `2018-05-07T12:00:00Z`, in UTC nanoseconds.
+///
+/// # Errors
+/// A sentence with the text, if it is neither.
+pub fn read_time(text: &str) -> Result<i64, String> {
     let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp());
     let instant = text.parse::<Timestamp>().ok().or_else(day);
     instant
@@ -57,7 +60,7 @@ fn read_time(text: &str) -> Result<i64, String> {
 }
 
 /// An instant in UTC nanoseconds as RFC 3339 text.
-pub(crate) fn write_time(ns: i64) -> String {
+pub fn write_time(ns: i64) -> String {
     Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| format!("{ns} ns"), |t| t.to_string())
 }
 

@@ -69,6 +69,8 @@ pub enum ActMode {
 pub struct Decisions {
     /// The actions `[N]`.
     pub actions: ActionBatch,
+    /// Where actions are numbers, those that the policy drew before it brought them within their bounds, `[N, width]`.
+    pub drawn: Vec<f32>,
     /// Log-probability of each action `[N]`; 0 where the policy has none.
     pub log_prob: Vec<f32>,
     /// Estimated value of each state `[N]`; 0 where the policy has none.
@@ -78,7 +80,12 @@ pub struct Decisions {
 impl Decisions {
     /// Room for the decisions of `n` environments.
     pub fn new(spec: &ActionSpec, n: usize) -> Self {
-        Self { actions: ActionBatch::new(spec, n), log_prob: vec![0.0; n], value: vec![0.0; n] }
+        let width = match spec {
+            ActionSpec::Discrete { .. } => 0,
+            ActionSpec::Continuous { low, .. } => low.len(),
+        };
+        let drawn = vec![0.0; n * width];
+        Self { actions: ActionBatch::new(spec, n), drawn, log_prob: vec![0.0; n], value: vec![0.0; n] }
     }
 }
 
@@ -97,6 +104,15 @@ pub struct Experience<'a> {
     pub mirrored: Option<(&'a ActionBatch, &'a Outcomes)>,
     /// What the step returned.
     pub after: StepBatch<'a>,
+}
+
+/// What a decision rests on, in names and numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Explanation {
+    /// Figures of which there is one for each choice, or for each number of an action: `("q", [A])`.
+    pub of_actions: Vec<(&'static str, Vec<f32>)>,
+    /// Figures of the state: `("value", 1.5)`.
+    pub of_state: Vec<(&'static str, f32)>,
 }
 
 /// Named figures of one update of an agent, in a fixed order.
@@ -175,6 +191,12 @@ pub trait Agent: Policy {
     /// # Errors
     /// [`AgentError`], also when a loss or gradient is not finite.
     fn update(&mut self, rng: &mut Rng) -> Result<Option<UpdateStats>, AgentError>;
+
+    /// What a decision for copy 0 of `seen` rests on, its memory being row 0 of `memory`; nothing moves.
+    ///
+    /// # Errors
+    /// [`AgentError`] if the computation fails.
+    fn explain(&self, seen: Observations<'_>, memory: &Memory) -> Result<Explanation, AgentError>;
 
     /// Writes weights, moments, counters and buffers.
     ///

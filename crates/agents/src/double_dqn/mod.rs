@@ -15,8 +15,9 @@ mod learn;
 use std::cell::RefCell;
 
 use pavlov_rl_core::{
-    ActMode, ActionBatch, ActionSpec, Agent, AgentError, Checkpoint, CheckpointError, Decisions, Experience, Frame,
-    Memory, ObservationSpec, Observations, Policy, Rng, RngTree, Status, UpdateStats, below, uniform_f64,
+    ActMode, ActionBatch, ActionSpec, Agent, AgentError, Checkpoint, CheckpointError, Decisions, Experience,
+    Explanation, Frame, Memory, ObservationSpec, Observations, Policy, Rng, RngTree, Status, UpdateStats, below,
+    uniform_f64,
 };
 
 pub(crate) use self::config::parse;
@@ -262,6 +263,12 @@ impl Agent for DoubleDqn {
         self.counters.updates += 1;
         let epsilon = self.config.epsilon.at(self.counters.env_steps);
         Ok(Some(std::mem::take(&mut self.tally).stats(epsilon, self.replay.len())))
+    }
+
+    fn explain(&self, seen: Observations<'_>, _: &Memory) -> Result<Explanation, AgentError> {
+        let mut q = self.values(seen);
+        q.truncate(self.num_actions());
+        Ok(Explanation { of_actions: vec![("q", q)], of_state: Vec::new() })
     }
 
     fn save(&self, to: &mut Checkpoint) -> Result<(), AgentError> {

@@ -9,7 +9,7 @@ pub struct PpoLossConfig {
     pub value_coef: f64,
     /// Weight of the entropy bonus.
     pub entropy_coef: f64,
-    /// Error up to which the value loss is quadratic; 1 in PyTorch's `smooth_l1_loss`.
+    /// Error up to which the value loss is quadratic: 1 for PyTorch's `smooth_l1_loss`, infinite for half of the squared error.
     pub value_beta: f64,
 }
 
@@ -37,7 +37,7 @@ pub struct PpoLoss {
     pub loss: f64,
     /// Clipped surrogate, negated.
     pub policy_loss: f64,
-    /// Smooth L1 distance of values and targets.
+    /// Huber distance of values and targets.
     pub value_loss: f64,
     /// Entropy of the policy, nats.
     pub entropy: f64,
@@ -52,10 +52,10 @@ pub struct PpoLoss {
 ///
 /// ```text
 /// ratio = pi(a) / pi_old(a)
-/// loss  = mean(-min(ratio A, clip(ratio, 1 - clip, 1 + clip) A) + value_coef smooth_l1(v - target) - entropy_coef H(pi))
+/// loss  = mean(-min(ratio A, clip(ratio, 1 - clip, 1 + clip) A) + value_coef huber(v - target) - entropy_coef H(pi))
 /// ```
 ///
-/// `smooth_l1(e)` is `e^2 / (2 beta)` for `|e| < beta`, else `|e| - beta / 2` (PyTorch, `torch.nn.SmoothL1Loss`).
+/// `huber(e)` is `e^2 / 2` for `|e| < beta`, else `beta (|e| - beta / 2)` (PyTorch, `torch.nn.HuberLoss`).
 ///
 /// # Panics
 /// If the arrays are empty, differ in length, or an action is not below `A`.
@@ -77,7 +77,7 @@ pub fn ppo_clip(rows: &PpoRows<'_>, config: &PpoLossConfig, d_logits: &mut [f32]
             let d_entropy = -expectation(*p, l + entropy);
             *d = (weight * (d_policy - config.entropy_coef * d_entropy)) as f32;
         }
-        let (value_loss, slope) = smooth_l1(f64::from(rows.values[r]) - f64::from(rows.targets[r]), config.value_beta);
+        let (value_loss, slope) = huber(f64::from(rows.values[r]) - f64::from(rows.targets[r]), config.value_beta);
         sum.value_loss += value_loss;
         d_values[r] = (weight * config.value_coef * slope) as f32;
     }
@@ -95,7 +95,7 @@ fn check(rows: &PpoRows<'_>, d_logits: &[f32], d_values: &[f32]) -> usize {
 }
 
 /// Adds a row's policy figures; returns the derivative of its loss with respect to the action's log-probability.
-fn surrogate(log_ratio: f64, advantage: f64, clip: f64, sum: &mut PpoLoss) -> f64 {
+pub(super) fn surrogate(log_ratio: f64, advantage: f64, clip: f64, sum: &mut PpoLoss) -> f64 {
     let ratio = log_ratio.exp();
     let (plain, clipped) = (ratio * advantage, ratio.clamp(1.0 - clip, 1.0 + clip) * advantage);
     let is_clipped = clipped < plain;
@@ -110,16 +110,16 @@ fn expectation(p: f64, x: f64) -> f64 {
     if p == 0.0 { 0.0 } else { p * x }
 }
 
-/// Value and slope of the smooth L1 loss.
-fn smooth_l1(error: f64, beta: f64) -> (f64, f64) {
+/// Value and slope of the Huber loss.
+pub(super) fn huber(error: f64, beta: f64) -> (f64, f64) {
     if error.abs() < beta {
-        (0.5 * error * error / beta, error / beta)
+        (0.5 * error * error, error)
     } else {
-        (error.abs() - 0.5 * beta, error.signum())
+        (beta * (error.abs() - 0.5 * beta), beta * error.signum())
     }
 }
 
-fn mean(sum: PpoLoss, weight: f64, config: &PpoLossConfig) -> PpoLoss {
+pub(super) fn mean(sum: PpoLoss, weight: f64, config: &PpoLossConfig) -> PpoLoss {
     let PpoLoss { policy_loss, value_loss, entropy, approx_kl, clip_frac, .. } = sum;
     let loss = policy_loss + config.value_coef * value_loss - config.entropy_coef * entropy;
     PpoLoss {

@@ -16,21 +16,20 @@ mod network;
 
 use std::cell::RefCell;
 
-use candle_core::Tensor;
-use candle_core::backprop::GradStore;
 use pavlov_rl_core::{
-    ActMode, ActionBatch, ActionSpec, Agent, AgentError, Checkpoint, Decisions, EnvSpec, Experience, Memory,
-    ObservationSpec, Observations, Policy, Rng, RngTree, Status, UpdateStats, below,
+    ActMode, ActionBatch, ActionSpec, Agent, AgentError, Checkpoint, Decisions, EnvSpec, Experience, Explanation,
+    Memory, ObservationSpec, Observations, Policy, Rng, RngTree, UpdateStats,
 };
 
 pub(crate) use self::config::parse;
 pub use self::config::{Body, LstmPpoConfig, Schedule};
 use self::network::{Actor, Network, Scratch};
-use crate::losses::{self, PpoLoss, PpoLossConfig, PpoRows};
-use crate::nn::{self, compute_error};
+use crate::losses::{self, PpoLossConfig, PpoRows};
+use crate::nn;
 use crate::optim::{self, Adam, AdamConfig};
+use crate::ppo::{self, Estimates, Passes, Tally};
 use crate::registry::{AgentContext, RolloutLen};
-use crate::returns::{self, Steps};
+use crate::returns::{self, Deviations};
 use crate::rollout::{Rollout, RolloutBatch};
 
 const NAME: &str = "lstm_ppo";
@@ -39,7 +38,6 @@ pub struct LstmPpo {
     config: LstmPpoConfig,
     observation: ObservationSpec,
     num_actions: usize,
-    num_envs: usize,
     rollout_len: RolloutLen,
     total_updates: u64,
     network: Network,
@@ -60,12 +58,8 @@ impl LstmPpo {
         let ActionSpec::Discrete { names } = action else {
             return Err(mismatch("it needs discrete actions; choose an agent for continuous ones".into()));
         };
-        if config.num_minibatches > context.num_envs {
-            let (parts, envs) = (config.num_minibatches, context.num_envs);
-            return Err(mismatch(format!("{parts} minibatches need as many environments, train.num_envs is {envs}")));
-        }
-        if matches!(context.rollout_len, RolloutLen::Episode(_)) && context.num_envs != 1 {
-            return Err(mismatch("train.rollout_len = \"episode\" needs train.num_envs = 1".into()));
+        if let Some(reason) = ppo::mismatch(context, config.num_minibatches) {
+            return Err(mismatch(reason));
         }
         let mut init_rng = rng.stream("init", 0);
         let inputs = observation.flat_len();
@@ -76,7 +70,6 @@ impl LstmPpo {
             rollout: Rollout::new(context.num_envs),
             observation: *observation,
             num_actions: names.len(),
-            num_envs: context.num_envs,
             rollout_len: context.rollout_len,
             total_updates: context.updates,
             config,
@@ -137,34 +130,30 @@ impl Agent for LstmPpo {
     }
 
     fn update(&mut self, rng: &mut Rng) -> Result<Option<UpdateStats>, AgentError> {
-        let due = match self.rollout_len {
-            RolloutLen::Steps(steps) => self.rollout.steps() >= steps as usize,
-            RolloutLen::Episode(_) => self.rollout.all_ended(),
-        };
-        if !due {
+        if !ppo::is_due(&self.rollout, self.rollout_len) {
             return Ok(None);
         }
         let rate = self.config.learning_rate * self.config.schedule.factor(self.updates, self.total_updates);
-        let mut order: Vec<usize> = (0..self.num_envs).collect();
-        let (envs, parts) = (self.num_envs, self.config.num_minibatches);
-        let whole = (parts == 1).then(|| self.rollout.batch(&order, self.observation));
-        let mut tally = Tally::default();
-        for _ in 0..self.config.epochs {
-            if let Some(batch) = &whole {
-                self.learn(batch, rate, &mut tally)?;
-                continue;
-            }
-            shuffle(&mut order, rng);
-            for part in 0..parts {
-                let chosen = &order[part * envs / parts..(part + 1) * envs / parts];
-                let batch = self.rollout.batch(chosen, self.observation);
-                self.learn(&batch, rate, &mut tally)?;
-            }
-        }
-        self.rollout.clear();
+        let passes = Passes { epochs: self.config.epochs, parts: self.config.num_minibatches, target_kl: 0.0 };
+        let (mut rollout, mut tally) = (std::mem::take(&mut self.rollout), Tally::default());
+        passes.run(&rollout, self.observation, rng, |batch, _| self.learn(batch, rate, &mut tally))?;
+        rollout.clear();
+        self.rollout = rollout;
         self.actor = self.network.actor()?;
         self.updates += 1;
         Ok(Some(tally.stats(rate)))
+    }
+
+    fn explain(&self, seen: Observations<'_>, memory: &Memory) -> Result<Explanation, AgentError> {
+        let mut memory = memory.row(0).to_vec();
+        SCRATCH.with_borrow_mut(|scratch| {
+            let heads = self.actor.step(seen, 0..1, &mut memory, scratch);
+            let (logits, value) = heads.split_at(self.num_actions);
+            let (mut probs, mut log_probs) = (vec![0.0; logits.len()], vec![0.0; logits.len()]);
+            losses::softmax(logits, &mut probs, &mut log_probs);
+            let probs = probs.iter().map(|p| *p as f32).collect();
+            Ok(Explanation { of_actions: vec![("probability", probs)], of_state: vec![("value", value[0])] })
+        })
     }
 
     fn save(&self, to: &mut Checkpoint) -> Result<(), AgentError> {
@@ -186,14 +175,19 @@ impl Agent for LstmPpo {
 }
 
 impl LstmPpo {
-    /// One gradient step on a batch.
-    fn learn(&mut self, batch: &RolloutBatch, rate: f64, tally: &mut Tally) -> Result<(), AgentError> {
+    /// One gradient step on a batch; the divergence of its policy from the one that acted.
+    fn learn(&mut self, batch: &RolloutBatch, rate: f64, tally: &mut Tally) -> Result<f64, AgentError> {
         let output = self.network.forward(batch)?;
         let heads = Heads::split(&nn::host(&output)?, self.num_actions);
-        let Estimates { mut advantages, targets } = self.estimate(batch, &heads.values);
+        let LstmPpoConfig { discount, gae_lambda, cut_at_episode_end, .. } = self.config;
+        let estimates = Estimates::gae(batch, &heads.values, discount, gae_lambda, cut_at_episode_end);
+        let Estimates { mut advantages, targets } = estimates;
         if self.config.normalise_advantages {
-            normalise(&mut advantages);
+            returns::normalise(&mut advantages, Deviations::POPULATION);
         }
+        let ActionBatch::Discrete(actions) = &batch.actions else {
+            unreachable!("the agent refused other actions when it was built")
+        };
         let rows = batch.steps * batch.envs;
         let mut gradient = Heads { logits: vec![0.0; heads.logits.len()], values: vec![0.0; heads.values.len()] };
         let config = PpoLossConfig {
@@ -204,7 +198,7 @@ impl LstmPpo {
         };
         let learnt = PpoRows {
             logits: &heads.logits[..rows * self.num_actions],
-            actions: &batch.actions,
+            actions,
             old_log_prob: &batch.log_probs,
             advantages: &advantages,
             values: &heads.values[..rows],
@@ -213,7 +207,7 @@ impl LstmPpo {
         let d_learnt = (&mut gradient.logits[..rows * self.num_actions], &mut gradient.values[..rows]);
         let loss = losses::ppo_clip(&learnt, &config, d_learnt.0, d_learnt.1);
         self.require_finite("the loss", loss.loss, batch, &learnt)?;
-        let grads = backward(&output, gradient.join())?;
+        let grads = ppo::backward(vec![(&output, gradient.join())])?;
         let norm = optim::global_norm(&self.network.params, &grads)?;
         self.require_finite("the norm of the gradient", norm, batch, &learnt)?;
         let scale = match self.config.max_grad_norm {
@@ -221,8 +215,8 @@ impl LstmPpo {
             limit => optim::clip_factor(norm, limit),
         };
         self.adam.step(&self.network.params, &grads, rate, scale)?;
-        tally.add(&loss, norm, explained_variance(&heads.values[..rows], &targets));
-        Ok(())
+        tally.add(&loss, norm, ppo::explained_variance(&heads.values[..rows], &targets));
+        Ok(loss.approx_kl)
     }
 
     /// An error with everything that went into the number, if it is not finite.
@@ -233,50 +227,15 @@ impl LstmPpo {
         batch: &RolloutBatch,
         rows: &PpoRows<'_>,
     ) -> Result<(), AgentError> {
-        if value.is_finite() {
-            return Ok(());
-        }
-        let mut saved = Checkpoint::default();
-        self.network.params.save("weights/", &mut saved)?;
-        batch.save(self.observation, &mut saved);
         let shape = [batch.steps, batch.envs];
-        saved.put_f32("logits", &[batch.steps, batch.envs, self.num_actions], rows.logits);
-        for (name, numbers) in [("values", rows.values), ("advantages", rows.advantages), ("targets", rows.targets)] {
-            saved.put_f32(name, &shape, numbers);
-        }
-        Err(AgentError::NotFinite { what, value, update: self.updates, batch: Box::new(saved) })
+        ppo::require_finite((what, value), self.updates, batch, self.observation, |to| {
+            self.network.params.save("weights/", to)?;
+            to.put_f32("logits", &[batch.steps, batch.envs, self.num_actions], rows.logits);
+            let columns = [("values", rows.values), ("advantages", rows.advantages), ("targets", rows.targets)];
+            columns.iter().for_each(|(name, numbers)| to.put_f32(name, &shape, numbers));
+            Ok(())
+        })
     }
-
-    /// Advantages and value targets `[T, B]` from the values `[T + 1, B]` of this pass.
-    fn estimate(&self, batch: &RolloutBatch, values: &[f32]) -> Estimates {
-        let rows = batch.steps * batch.envs;
-        let next = (0..rows).map(|row| match batch.statuses[row] {
-            Status::Running => values[row + batch.envs],
-            Status::Terminated => 0.0,
-            Status::Truncated => batch.end_values[row],
-        });
-        let next: Vec<f32> = next.collect();
-        let alive: Vec<f32> = batch.statuses.iter().map(|s| f32::from(*s != Status::Terminated)).collect();
-        let ended = |s: &Status| self.config.cut_at_episode_end && *s != Status::Running;
-        let cut: Vec<bool> = batch.statuses.iter().map(ended).collect();
-        let steps = Steps {
-            num_envs: batch.envs,
-            rewards: &batch.rewards,
-            values: &values[..rows],
-            next_values: &next,
-            alive: &alive,
-            cut: &cut,
-        };
-        let mut estimates = Estimates { advantages: vec![0.0; rows], targets: vec![0.0; rows] };
-        let Estimates { advantages, targets } = &mut estimates;
-        returns::gae(&steps, self.config.discount, self.config.gae_lambda, advantages, targets);
-        estimates
-    }
-}
-
-struct Estimates {
-    advantages: Vec<f32>,
-    targets: Vec<f32>,
 }
 
 /// Logits `[R, A]` and values `[R]`.
@@ -307,64 +266,5 @@ impl Heads {
             rows.push(*value);
         }
         rows
-    }
-}
-
-/// Gradients of `sum(output * gradient of the loss with respect to it)`: the chain rule through the graph.
-fn backward(output: &Tensor, gradient: Vec<f32>) -> Result<GradStore, AgentError> {
-    let gradient = Tensor::from_vec(gradient, output.shape(), output.device());
-    let total = gradient.and_then(|gradient| (output * gradient)?.sum_all());
-    total.and_then(|total| total.backward()).map_err(compute_error("the backward pass"))
-}
-
-/// Mean 0 and deviation 1 (population), in f64.
-fn normalise(values: &mut [f32]) {
-    let n = values.len() as f64;
-    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
-    let variance = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n;
-    let factor = 1.0 / (variance.sqrt() + 1e-8);
-    values.iter_mut().for_each(|v| *v = ((f64::from(*v) - mean) * factor) as f32);
-}
-
-/// Fisher and Yates.
-fn shuffle(order: &mut [usize], rng: &mut Rng) {
-    for i in (1..order.len()).rev() {
-        order.swap(i, below(rng, i as u32 + 1) as usize);
-    }
-}
-
-/// `1 - var(target - value) / var(target)`; 0 where the targets do not vary.
-fn explained_variance(values: &[f32], targets: &[f32]) -> f64 {
-    let variance = |numbers: &dyn Fn(usize) -> f64| {
-        let n = targets.len() as f64;
-        let mean = (0..targets.len()).map(numbers).sum::<f64>() / n;
-        (0..targets.len()).map(|i| (numbers(i) - mean).powi(2)).sum::<f64>() / n
-    };
-    let total = variance(&|i| f64::from(targets[i]));
-    let rest = variance(&|i| f64::from(targets[i]) - f64::from(values[i]));
-    if total > 0.0 { 1.0 - rest / total } else { 0.0 }
-}
-
-/// Means over the gradient steps of an update.
-#[derive(Default)]
-struct Tally {
-    steps: f64,
-    sums: [f64; STATS.len()],
-}
-
-const STATS: [&str; 8] =
-    ["loss", "policy_loss", "value_loss", "entropy", "approx_kl", "clip_frac", "grad_norm", "explained_variance"];
-
-impl Tally {
-    fn add(&mut self, loss: &PpoLoss, grad_norm: f64, explained_variance: f64) {
-        let PpoLoss { loss, policy_loss, value_loss, entropy, approx_kl, clip_frac } = *loss;
-        let values = [loss, policy_loss, value_loss, entropy, approx_kl, clip_frac, grad_norm, explained_variance];
-        self.steps += 1.0;
-        self.sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-    }
-
-    fn stats(&self, learning_rate: f64) -> UpdateStats {
-        let means = STATS.iter().zip(self.sums).map(|(name, sum)| (*name, sum / self.steps));
-        means.chain([("learning_rate", learning_rate)]).collect()
     }
 }

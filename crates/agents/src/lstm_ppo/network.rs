@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use candle_core::{Device, Tensor};
 use pavlov_rl_core::{AgentError, Observations, Rng};
 
@@ -58,19 +56,12 @@ impl Network {
         let x = x.map_err(compute_error("the forward pass"))?;
         let x = Linear::new(FC).then(Activation::Relu).forward(&self.params, &x)?;
         let y = match self.body {
-            Body::Lstm => self.remember(&x, batch)?,
+            Body::Lstm => {
+                lstm::from_memory(&x, self.params.tensor(&format!("{LSTM}.packed")), &batch.memory, &batch.starts)?
+            }
             Body::Dense => Linear::new(DENSE).then(Activation::Relu).forward(&self.params, &x)?,
         };
         Linear::new(HEADS).forward(&self.params, &y)
-    }
-
-    fn remember(&self, x: &Tensor, batch: &RolloutBatch) -> Result<Tensor, AgentError> {
-        let mut state = vec![0.0; batch.memory.len()];
-        lstm::split_memory(&batch.memory, self.hidden, &mut state);
-        let state = Tensor::from_vec(state, (2, batch.envs, self.hidden), self.params.device());
-        let state = state.map_err(compute_error("the forward pass"))?;
-        let starts = batch.starts.contains(&true).then(|| Arc::from(batch.starts.as_slice()));
-        lstm::sequence(x, self.params.tensor(&format!("{LSTM}.packed")), &state, starts)
     }
 
     /// A copy of the weights as they are now, laid out for acting.

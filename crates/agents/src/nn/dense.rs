@@ -1,7 +1,7 @@
 use pavlov_rl_core::AgentError;
 
 use super::Params;
-use super::numerics::{CHUNK_ROWS, Isa, Kernel, Panels, Product, Simd};
+use super::numerics::{CHUNK_ROWS, Isa, Kernel, Panels, Product, Simd, tanhs};
 
 /// What follows a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum Activation {
     Identity,
     /// `max(0, y)`; NaN stays NaN.
     Relu,
+    /// `tanh y`, absolute error below `3e-7`.
+    Tanh,
 }
 
 /// A fully connected layer for acting: `y = x W^T + b` on slices, without allocation after the first call.
@@ -101,8 +103,10 @@ impl Kernel for Forward<'_> {
                 }
             }
             let y = S::add_product(Product::new(x, *inputs, weight, &mut self.y[first..]));
-            if *activation == Activation::Relu {
-                y.iter_mut().for_each(|v| *v = if *v < 0.0 { 0.0 } else { *v });
+            match activation {
+                Activation::Identity => {}
+                Activation::Relu => y.iter_mut().for_each(|v| *v = if *v < 0.0 { 0.0 } else { *v }),
+                Activation::Tanh => y.chunks_mut(16).for_each(|part| S::store(part, &tanhs::<S>(S::load(part)))),
             }
         }
     }

@@ -201,9 +201,8 @@ fn metrics(chain: &Chain) -> String {
         let summary = chain.summary.get(entry.name)?;
         let text = |value: f64| typographic(&metric(entry, value));
         let mean = summary.mean.map_or("-".to_owned(), text);
-        let interval = summary.ci95.map_or(String::new(), |[low, high]| {
-            format!("<small>{} to {}</small>", text(low), text(high))
-        });
+        let interval =
+            summary.ci95.map_or(String::new(), |[low, high]| format!("<small>{} to {}</small>", text(low), text(high)));
         Some(format!("<tr><th scope=\"row\">{}</th><td>{mean}{interval}</td></tr>", entry.label))
     };
     let rows: String = METRICS.iter().filter(|entry| SHOWN.contains(&entry.name)).filter_map(row).collect();

@@ -51,6 +51,24 @@ sticky_actions = 0.1"#;
     config
 }
 
+/// The same market with Gaussian PPO, whose action is the share of the net worth to hold.
+pub fn gaussian_ppo() -> String {
+    const ENVIRONMENT: &str = "name = \"long_short\"\naction = \"target_weight\"\nwindow = 4";
+    const AGENT: &str = r#"[agent]
+name = "gaussian_ppo"
+sizes = [8, 8]
+body = "lstm"
+std = { learned = 0.3 }
+learning_rate = 1e-3
+num_minibatches = 2
+epochs = 3"#;
+    let config = CONFIG.replace("[agent]\nname = \"lstm_ppo\"\nfc = 8\nhidden = 8", AGENT);
+    let config =
+        config.replace("name = \"bitcoin\"", ENVIRONMENT).replace("reward_scale = 0.01", "reward_scale = 10.0");
+    assert!(config.contains(AGENT) && config.contains(ENVIRONMENT));
+    config
+}
+
 /// The repository's manifests, with the generated hourly market cached like a downloaded one.
 fn datasets(place: &Path) -> PathBuf {
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");

@@ -172,6 +172,12 @@ impl Manifest {
         &self.recipe
     }
 
+    /// The same manifest for content of any span and hash.
+    pub(crate) fn of_any_content(&self) -> Manifest {
+        let recipe = Recipe { span: None, ..self.recipe.clone() };
+        Manifest { recipe, expected_hash: None, ..self.clone() }
+    }
+
     /// Whether the bars come over a network, piece by piece.
     pub(crate) fn is_remote(&self) -> bool {
         self.provider.as_ref().is_some_and(|(_, provider)| provider.is_remote())

@@ -1,3 +1,4 @@
+use crate::nn::Activation;
 use crate::nn::numerics::{CHUNK_ROWS, Isa, Kernel, Lane, Outer, Panels, Product, Simd, ZERO, add_rows, copy_column};
 
 /// Gradients of a scalar with respect to the inputs of a layer.
@@ -12,8 +13,9 @@ pub(super) struct Gradients {
 
 /// Carries the gradient `grad_y` `[rows, out]` back through a layer.
 ///
-/// With `dz = dy` where `relu > 0`: `dW = dz^T x`, `db = sum of the rows of dz`, `dx = dz W`. `weight` is given if the
-/// gradient of `x` is wanted, `relu` is the output of a layer that ends in ReLU.
+/// With `dz = dy act'(z)`: `dW = dz^T x`, `db = sum of the rows of dz`, `dx = dz W`. `weight` is given if the gradient of
+/// `x` is wanted, `output` is `y` and the activation that it ends in, of which the slope follows: 1 where ReLU is above 0,
+/// `1 - y^2` for tanh.
 ///
 /// # Panics
 /// If the lengths do not fit.
@@ -22,7 +24,7 @@ pub(super) fn backward(
     isa: Isa,
     x: &[f32],
     weight: Option<&[f32]>,
-    relu: Option<&[f32]>,
+    output: (Activation, &[f32]),
     grad_y: &[f32],
 ) -> Gradients {
     let (rows, panels) = (x.len() / inputs, outputs.div_ceil(16));
@@ -34,7 +36,7 @@ pub(super) fn backward(
         bias: vec![ZERO; panels],
         x: vec![0.0; if weight.is_some() { x.len() } else { 0 }],
     };
-    isa.run(Backward { inputs, outputs, x, weight: weight.as_ref(), relu, grad_y, sums: &mut sums });
+    isa.run(Backward { inputs, outputs, x, weight: weight.as_ref(), output, grad_y, sums: &mut sums });
     let mut grad_weight = vec![0.0; outputs * inputs];
     for (n, row) in grad_weight.chunks_exact_mut(inputs).enumerate() {
         copy_column(&sums.weight, panels, n, row);
@@ -60,7 +62,7 @@ struct Backward<'a> {
     outputs: usize,
     x: &'a [f32],
     weight: Option<&'a Panels>,
-    relu: Option<&'a [f32]>,
+    output: (Activation, &'a [f32]),
     grad_y: &'a [f32],
     sums: &'a mut Sums,
 }
@@ -75,8 +77,10 @@ impl Kernel for Backward<'_> {
         for (i, (x, grad_y)) in chunks.enumerate() {
             let (first, rows) = (i * CHUNK_ROWS, x.len() / inputs);
             let d_z = &mut sums.z[..rows * outputs.div_ceil(16)];
-            let relu = self.relu.map(|y| &y[first * outputs..][..rows * outputs]);
-            mask::<S>(grad_y, relu, outputs, d_z);
+            let (activation, y) = self.output;
+            // Without an activation its output is not looked at.
+            let y = y.get(first * outputs..(first + rows) * outputs).unwrap_or_default();
+            before::<S>(grad_y, (activation, y), outputs, d_z);
             add_rows(d_z, &mut sums.bias);
             S::add_outer(Outer::new(x, inputs, d_z, &mut sums.weight));
             if let Some(weight) = self.weight {
@@ -87,19 +91,22 @@ impl Kernel for Backward<'_> {
     }
 }
 
-/// Pads the rows of `grad_y` to whole lanes; zero where ReLU's output is. NaN stays visible.
+/// Pads the rows of `grad_y` to whole lanes, times the slope of the activation. NaN stays visible.
 #[inline(always)]
-fn mask<S: Simd>(grad_y: &[f32], relu: Option<&[f32]>, outputs: usize, d_z: &mut [Lane]) {
+fn before<S: Simd>(grad_y: &[f32], (activation, y): (Activation, &[f32]), outputs: usize, d_z: &mut [Lane]) {
     let panels = outputs.div_ceil(16);
     for (row, (lanes, grad_y)) in d_z.chunks_exact_mut(panels).zip(grad_y.chunks_exact(outputs)).enumerate() {
         for (lane, part) in lanes.iter_mut().zip(grad_y.chunks(16)) {
             *lane = S::load(part);
         }
-        let Some(relu) = relu else { continue };
-        for (lane, part) in lanes.iter_mut().zip(relu[row * outputs..][..outputs].chunks(16)) {
+        if activation == Activation::Identity {
+            continue;
+        }
+        for (lane, part) in lanes.iter_mut().zip(y[row * outputs..][..outputs].chunks(16)) {
             let y = S::load(part);
-            for k in 0..16 {
-                lane[k] = if y[k] <= 0.0 { 0.0 } else { lane[k] };
+            match activation {
+                Activation::Tanh => (0..16).for_each(|k| lane[k] *= 1.0 - y[k] * y[k]),
+                _ => (0..16).for_each(|k| lane[k] = if y[k] <= 0.0 { 0.0 } else { lane[k] }),
             }
         }
     }

@@ -40,6 +40,7 @@ pub(super) fn composed(
     match activation {
         Activation::Identity => Ok(y),
         Activation::Relu => y.relu(),
+        Activation::Tanh => y.tanh(),
     }
 }
 
@@ -88,9 +89,9 @@ impl CustomOp3 for AffineOp {
         let grads = with_slice(x, |x| {
             with_slice(weight, |weight| {
                 with_slice(y, |y| {
-                    let y = (self.activation == Activation::Relu).then_some(y);
                     let weight = self.need_x.then_some(weight);
-                    with_slice(grad_y, |grad_y| backward([inputs, outputs], self.isa, x, weight, y, grad_y))
+                    let output = (self.activation, y);
+                    with_slice(grad_y, |grad_y| backward([inputs, outputs], self.isa, x, weight, output, grad_y))
                 })
             })
         })????;

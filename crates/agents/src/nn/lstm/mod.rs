@@ -24,6 +24,7 @@ mod op;
 pub use backward::{Gradients, backward};
 pub use cell::{Cell, join_memory, split_memory};
 pub use forward::{Saved, forward};
+pub(crate) use op::from_memory;
 pub use op::sequence;
 
 use super::numerics::{CHUNK_ROWS, Lane, Panels, ZERO};

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{CpuStorage, CustomOp3, Layout, Shape, Tensor, bail};
 use pavlov_rl_core::AgentError;
 
-use super::{Dims, Saved, backward, forward};
+use super::{Dims, Saved, backward, forward, split_memory};
 use crate::nn::host::{compute_error, slice, with_slice};
 use crate::nn::numerics::Isa;
 
@@ -22,6 +22,21 @@ pub fn sequence(
     starts: Option<Arc<[bool]>>,
 ) -> Result<Tensor, AgentError> {
     apply(x, packed, state, starts, Isa::best()).map_err(compute_error("lstm sequence"))
+}
+
+/// [`sequence`] from memory rows `[B, 2 H]` (`h`, then `c`), with the starts of episodes as they lie in a rollout.
+///
+/// # Errors
+/// Those of [`sequence`].
+pub(crate) fn from_memory(x: &Tensor, packed: &Tensor, memory: &[f32], starts: &[bool]) -> Result<Tensor, AgentError> {
+    let failed = compute_error("lstm sequence");
+    let (_, envs, _) = x.dims3().map_err(&failed)?;
+    let hidden = memory.len() / (2 * envs);
+    let mut state = vec![0.0; memory.len()];
+    split_memory(memory, hidden, &mut state);
+    let state = Tensor::from_vec(state, (2, envs, hidden), x.device()).map_err(&failed)?;
+    let starts = starts.contains(&true).then(|| Arc::from(starts));
+    sequence(x, packed, &state, starts)
 }
 
 pub(super) fn apply(

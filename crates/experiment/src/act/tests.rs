@@ -1,0 +1,134 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use pavlov_agents::{AGENTS, AgentError, Device};
+use pavlov_rl_core::{ActionBatch, RngTree};
+use pavlov_store::OsDisk;
+
+use super::*;
+use crate::train::{Job, load_trained};
+use crate::world;
+
+const CONFIG: &str = r#"
+name = "state"
+[data]
+dataset = "synthetic-hourly"
+train = ["2018-01-02", "2018-02-01"]
+test = ["2018-02-01", "2018-02-15"]
+[features]
+scaling = "standard"
+columns = [{ returns = { of = "close", kind = "percent" } }, { volume_change = { kind = "percent", clip = 100.0 } }]
+[environment]
+[agent]
+[train]
+num_envs = 2
+rollout_len = 16
+updates = 2
+reward_scale = 0.01
+[eval]
+memory_warm_bars = 7
+[runs]
+num = 2
+"#;
+
+/// An environment with choices and one with numbers.
+const ENVIRONMENTS: [&str; 2] =
+    ["name = \"bitcoin\"\nsample_len = 40", "name = \"long_short\"\naction = \"target_weight\"\nsample_len = 40"];
+
+/// Keys that make an agent small.
+fn small(agent: &str) -> &'static str {
+    match agent {
+        "lstm_ppo" => "fc = 8\nhidden = 8",
+        "gaussian_ppo" => "sizes = [8]\nepochs = 3",
+        "double_dqn" => "sizes = [8, 8]\nwarm_up = 32",
+        _ => "",
+    }
+}
+
+fn options() -> Options {
+    Options {
+        disk: Arc::new(OsDisk),
+        datasets_dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets"),
+        cache_dir: "none".into(),
+        trials_dir: "none".into(),
+        data_dir: None,
+        threads: 1,
+        device: Device::Cpu,
+        git_commit: None,
+    }
+}
+
+/// The first action of each seed on the test span, as it is judged, and when that bar is known.
+fn judged(run: &Path, hooks: &Hooks<'_>) -> (i64, Vec<Chosen>) {
+    let options = options();
+    let (folder, plan) = open_plan(run, &options).unwrap();
+    let own = |manifest: &_| load_dataset(manifest, &options.sources());
+    let (dataset, assets, series) = load_data_by(&plan, &|_| folder.plan(), &own, &options, hooks).unwrap();
+    let world = world::build(&plan, &dataset, &assets, &series).unwrap();
+    let first = |seed| {
+        let job = Job {
+            cell: "",
+            seed,
+            plan: &plan,
+            world: &world,
+            device: &Device::Cpu,
+            disk: folder.disk(),
+            folder: folder.seed(seed),
+            hooks,
+        };
+        let trained = load_trained(&job).unwrap().unwrap();
+        let env = world.test_span.batch(0..1, &RngTree::new(seed));
+        let mut player = player(&plan, (seed, &*trained.agent), &*env, world.test, TEST_STREAM).unwrap();
+        let mut actions = ActionBatch::new(&env.spec().action, 1);
+        player.decide(env.observations(), &mut actions).unwrap();
+        chosen(&env.spec().action, actions.at(0))
+    };
+    (world.market.times[world.test.first as usize], plan.seeds().map(first).collect())
+}
+
+#[test]
+fn every_agent_does_in_a_state_what_it_does_when_it_is_judged() {
+    let place = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let hooks = Hooks { clock: &|| 0.0, progress: &|_| {}, stop: &stop };
+    for agent in AGENTS {
+        let mut played = 0;
+        for (i, environment) in ENVIRONMENTS.iter().enumerate() {
+            for mode in ["greedy", "sample"] {
+                let out = place.path().join(format!("{}-{i}-{mode}", agent.name));
+                let agent_keys = format!("[agent]\nname = \"{}\"\n{}", agent.name, small(agent.name));
+                let config = CONFIG
+                    .replace("[environment]", &format!("[environment]\n{environment}"))
+                    .replace("[agent]", &agent_keys)
+                    .replace("[eval]", &format!("[eval]\nmode = \"{mode}\""));
+                let file = out.with_extension("toml");
+                pavlov_store::write_atomic(&OsDisk, &file, config.as_bytes()).unwrap();
+                match crate::run::run(&file, &[], &out, &options(), &hooks) {
+                    Err(ExperimentError::Agent { source: AgentError::Mismatch { .. }, .. }) => continue,
+                    Err(error) => panic!("{}: {error}", agent.name),
+                    Ok(_) => played += 1,
+                }
+                let (at, expected) = judged(&out, &hooks);
+                let acted = act(&out, &Request { at: Some(at), ..Request::default() }, &options(), &hooks).unwrap();
+                let got: Vec<Chosen> = acted.seeds.iter().map(|seed| seed.action.clone()).collect();
+                assert_eq!(got, expected, "{}, {environment}, {mode}", agent.name);
+                assert_eq!((acted.memory.bars, acted.bar.known_from), (7, write_time(at)));
+                explained(agent.name, &acted.seeds, &acted.actions);
+            }
+        }
+        assert!(played > 0, "{} plays none of the environments", agent.name);
+    }
+}
+
+/// Every seed gives reasons: finite numbers, as many of each figure as there are actions.
+fn explained(agent: &str, seeds: &[Seed], actions: &[String]) {
+    for Seed { figures, .. } in seeds {
+        assert!(!figures.of_actions.is_empty(), "{agent} gives no reason");
+        for (name, numbers) in &figures.of_actions {
+            assert_eq!(numbers.len(), actions.len(), "{agent}: {name}");
+            assert!(numbers.iter().all(|number| number.is_finite()), "{agent}: {name} {numbers:?}");
+        }
+        assert!(figures.of_state.values().all(|number| number.is_finite()), "{agent}");
+    }
+}
