@@ -8,27 +8,24 @@ use pavlov_evaluation::{
     self as evaluation, BaselineReturns, Benchmark, Episode, EquityCurve, Evidence, Paths, TestSpan, TradeRecord,
     Verdict, evaluate,
 };
-use pavlov_rl_core::{ActionSpec, Ledger, Market, RngTree, Segment};
+use pavlov_rl_core::{Ledger, Market, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
-use serde::Deserialize;
 
 use crate::baselines::{self, BENCHMARK, Baseline, INITIAL_ACCOUNT, Kind};
+use crate::curves::{curves, net_worths};
 use crate::episode::{EpisodeRecord, Player, play};
 use crate::error::ExperimentError;
 use crate::plan::Plan;
-use crate::report::{
-    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, PriceCurve, Profit, Report, RunReport,
-    SpanCurves, Subject, render_html,
-};
+use crate::report::{BaselineReport, Evaluated, Profit, Report, RunReport, Subject, render_html};
 use crate::tables;
 use crate::train::Trained;
 use crate::world::World;
 
 /// A trained seed and its books on both spans.
-struct Played<'a> {
-    trained: &'a Trained,
-    train: EpisodeRecord,
-    test: EpisodeRecord,
+pub(crate) struct Played<'a> {
+    pub(crate) trained: &'a Trained,
+    pub(crate) train: EpisodeRecord,
+    pub(crate) test: EpisodeRecord,
 }
 
 /// Judges trained agents and writes tables, `report.json` and `report.html`.
@@ -38,21 +35,12 @@ struct Played<'a> {
 pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]) -> Result<Report, ExperimentError> {
     let played = trained.iter().map(|t| play_both(plan, world, t)).collect::<Result<Vec<_>, _>>()?;
     let baselines = baselines::all(plan, world)?;
-    let report = compare(plan, world, &played, &baselines)?;
+    let curves = curves(plan, world, &played, &baselines)?;
+    let report = compare(plan, world, &played, &baselines)?.with_sheets(&curves, plan.eval.risk_free);
     let disk = folder.disk();
     for seed in &played {
         write_tables(disk, &folder.seed(seed.trained.seed), world, seed)?;
     }
-    let curves = Curves {
-        price: price_curve(world),
-        train: span_curves(&world.market, &played, &baselines, |p| &p.train, |b| &b.train),
-        test: span_curves(&world.market, &played, &baselines, |p| &p.test, |b| &b.test),
-        actions: match &world.training.spec().action {
-            ActionSpec::Discrete { names } => names.iter().map(|name| (*name).to_owned()).collect(),
-            ActionSpec::Continuous { .. } => Vec::new(),
-        },
-        learning: trained.iter().map(learning).collect::<Result<_, _>>()?,
-    };
     let html = render_html(&report, &curves, &plan.to_toml().to_string(), &world.data_notes);
     let text = report.to_json().map_err(|e| ExperimentError::Encode { what: "report.json", reason: e.to_string() })?;
     write_atomic(&**disk, &folder.report_html(), html.as_bytes())?;
@@ -243,77 +231,7 @@ fn write_tables(
     seed: &Played<'_>,
 ) -> Result<(), ExperimentError> {
     let spans = [("train", &seed.train), ("test", &seed.test)];
-    write_atomic(&**disk, &folder.equity(), &tables::equity(&world.market, &spans)?)?;
+    write_atomic(&**disk, &folder.equity(), &tables::equity(&world.market, &world.training.spec().action, &spans)?)?;
     write_atomic(&**disk, &folder.fills(), &tables::fills(&world.market, &spans)?)?;
     Ok(())
-}
-
-fn net_worths(record: &EpisodeRecord) -> Vec<f64> {
-    record.ledgers.iter().map(Ledger::net_worth).collect()
-}
-
-fn price_curve(world: &World) -> PriceCurve {
-    let rows = world.train.first as usize..world.test.end as usize;
-    PriceCurve { times: world.market.times[rows.clone()].to_vec(), close: world.market.prices.close[rows].to_vec() }
-}
-
-fn span_curves<'a>(
-    market: &Market,
-    played: &'a [Played<'_>],
-    baselines: &'a [Baseline],
-    of_agent: impl Fn(&'a Played<'_>) -> &'a EpisodeRecord,
-    of_baseline: impl Fn(&'a Baseline) -> &'a Vec<EpisodeRecord>,
-) -> SpanCurves {
-    let rows = of_baseline(&baselines[0])[0].rows.iter().map(|row| *row as usize);
-    let agents = played.iter().map(|p| {
-        let record = of_agent(p);
-        let held = record
-            .rows
-            .iter()
-            .zip(&record.ledgers)
-            .map(|(row, l)| l.holdings_value / market.prices.close[*row as usize]);
-        AgentCurve { seed: p.trained.seed, net_worth: net_worths(record), position: held.collect() }
-    });
-    let means = baselines.iter().map(|b| {
-        let curves: Vec<_> = of_baseline(b).iter().map(net_worths).collect();
-        BaselineCurve { name: b.name.clone(), net_worth: mean(&curves) }
-    });
-    SpanCurves {
-        times: rows.clone().map(|row| market.times[row]).collect(),
-        close: rows.map(|row| market.prices.close[row]).collect(),
-        agents: agents.collect(),
-        baselines: means.collect(),
-    }
-}
-
-/// Mean of curves by bar, as far as all of them go.
-fn mean(curves: &[Vec<f64>]) -> Vec<f64> {
-    let len = curves.iter().map(Vec::len).min().unwrap_or(0);
-    (0..len).map(|t| curves.iter().map(|c| c[t]).sum::<f64>() / curves.len() as f64).collect()
-}
-
-/// The learning curve in a seed's metrics log.
-fn learning(trained: &Trained) -> Result<LearningCurve, ExperimentError> {
-    let mut curve = LearningCurve { seed: trained.seed, ..LearningCurve::default() };
-    for line in trained.log.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-        let line: Logged = serde_json::from_slice(line).map_err(|e| {
-            ExperimentError::checkpoint(trained.seed, format!("a line of its metrics log cannot be read: {e}"))
-        })?;
-        let (Some(profit), Some(actions)) = (line.episode_profit, line.episode_actions) else { continue };
-        curve.env_steps.push(line.env_steps);
-        curve.episodes.push(line.episodes);
-        curve.episode_profit.push(profit);
-        curve.episode_actions.resize(actions.len(), Vec::new());
-        curve.episode_actions.iter_mut().zip(actions).for_each(|(column, count)| column.push(count));
-    }
-    Ok(curve)
-}
-
-/// What the report takes from a line of a metrics log; the means are `None` where no episode ended.
-#[derive(Deserialize)]
-struct Logged {
-    env_steps: u64,
-    episodes: u64,
-    episode_profit: Option<f64>,
-    episode_actions: Option<Vec<f64>>,
 }

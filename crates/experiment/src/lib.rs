@@ -16,6 +16,7 @@
 
 pub mod audit;
 pub mod baselines;
+mod curves;
 pub mod data;
 mod episode;
 mod error;

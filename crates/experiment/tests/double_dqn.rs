@@ -29,9 +29,20 @@ fn the_log_shows_the_figures_of_an_update() {
     let lines = log(&double_dqn());
     assert_eq!(lines.len(), 12);
     for line in &lines {
-        for key in ["loss", "q_online", "q_target", "abs_td_error", "grad_norm", "epsilon", "replay_len"] {
+        for key in [
+            "loss",
+            "q_online",
+            "q_target",
+            "q_online_max",
+            "q_target_max",
+            "abs_td_error",
+            "grad_norm",
+            "epsilon",
+            "replay_len",
+        ] {
             assert!(line[key].as_f64().is_some_and(f64::is_finite), "{key} of {line}");
         }
+        assert!(line["q_online_max"].as_f64() >= line["q_online"].as_f64(), "the best action is worth no less: {line}");
     }
     let epsilon: Vec<f64> = lines.iter().map(|line| line["epsilon"].as_f64().unwrap()).collect();
     assert!(epsilon.is_sorted_by(|a, b| a > b) && epsilon[0] < 1.0, "{epsilon:?}");

@@ -3,12 +3,12 @@
 use pavlov_evaluation::{Better, MetricEntry, Unit};
 
 /// A metric's value without its unit, except for the sign of percent.
-pub(super) fn metric(entry: &MetricEntry, value: f64) -> String {
+pub(crate) fn metric(entry: &MetricEntry, value: f64) -> String {
     metric_among(entry, value, &[value])
 }
 
 /// A metric's value with as many decimals as the largest of `company` needs, so that they can be compared.
-pub(super) fn metric_among(entry: &MetricEntry, value: f64, company: &[f64]) -> String {
+pub(crate) fn metric_among(entry: &MetricEntry, value: f64, company: &[f64]) -> String {
     let largest = company.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
     match entry.unit {
         Unit::Fraction | Unit::FractionPerYear => {
@@ -38,13 +38,13 @@ fn small(largest: f64) -> usize {
 }
 
 /// `+` before a number above 0 whose sign is of interest.
-pub(super) fn plus(text: &str, signed: bool) -> &'static str {
+pub(crate) fn plus(text: &str, signed: bool) -> &'static str {
     let positive = !text.starts_with('-') && text.bytes().any(|b| (b'1'..=b'9').contains(&b));
     if signed && positive { "+" } else { "" }
 }
 
 /// What stands beside a metric's name: the unit that its cells leave out.
-pub(super) fn unit(entry: &MetricEntry, money: &str) -> String {
+pub(crate) fn unit(entry: &MetricEntry, money: &str) -> String {
     match entry.unit {
         Unit::Fraction | Unit::FractionPerYear | Unit::Ratio | Unit::Count => String::new(),
         Unit::Times | Unit::TimesPerYear => "x net worth".into(),
@@ -55,14 +55,14 @@ pub(super) fn unit(entry: &MetricEntry, money: &str) -> String {
 }
 
 /// `12.3 %`: two decimals below 10, one below 1000, none above.
-pub(super) fn percent(fraction: f64, signed: bool) -> String {
+pub(crate) fn percent(fraction: f64, signed: bool) -> String {
     let value = 100.0 * fraction;
     let text = grouped(value, decimals(value.abs(), 1000.0));
     format!("{}{text} %", plus(&text, signed))
 }
 
 /// Fixed decimals with thousands apart; powers of ten from 10^12 on; a zero has no sign.
-pub(super) fn grouped(value: f64, decimals: usize) -> String {
+pub(crate) fn grouped(value: f64, decimals: usize) -> String {
     if value.abs() >= 1e12 {
         return format!("{value:.2e}");
     }
@@ -80,7 +80,7 @@ pub(super) fn grouped(value: f64, decimals: usize) -> String {
 }
 
 /// `1.5M`, `20k`, `300`, `0.05`: short enough for an axis.
-pub(super) fn compact(value: f64) -> String {
+pub(crate) fn compact(value: f64) -> String {
     let (scaled, suffix) = match value.abs() {
         v if v >= 1e12 => return format!("{value:.0e}"),
         v if v >= 1e9 => (value / 1e9, "G"),
@@ -94,7 +94,7 @@ pub(super) fn compact(value: f64) -> String {
 }
 
 /// Text for HTML, also inside quoted attributes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -110,7 +110,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// A number's text with a minus sign as wide as a plus.
-pub(super) fn typographic(number: &str) -> String {
+pub(crate) fn typographic(number: &str) -> String {
     number.replace('-', "\u{2212}").replace(" %", "\u{a0}%")
 }
 

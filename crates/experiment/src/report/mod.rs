@@ -3,32 +3,43 @@
 //! A [`Report`] holds what the experiment found and nothing about when, where or how fast it ran, so that the same plan, seed
 //! and data give the same bytes. [`render_html`] and [`result_table`] show exactly its numbers.
 
-mod chart;
+pub(crate) mod chart;
+mod conduct;
 mod curves;
 mod downsample;
 mod figures;
 mod forest;
-mod format;
+pub(crate) mod format;
+mod head;
 mod html;
 mod learning;
-mod panel;
+pub(crate) mod markup;
+pub(crate) mod panel;
 mod profit;
+mod results;
 #[cfg(test)]
 pub(crate) mod sample;
+mod sheet;
 mod span_figures;
 mod table;
 mod text;
-mod ticks;
+pub(crate) mod ticks;
+mod time_tables;
 mod training_figures;
+mod update_figures;
 
 use std::collections::BTreeMap;
 
 use pavlov_evaluation::{Metric, Summary, Undefined, Verdict};
 use serde::{Deserialize, Serialize};
 
-pub use curves::{AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves};
+pub use curves::{Actions, AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves, Trade};
 pub use html::render_html;
 pub use profit::{Profit, ProfitSummary};
+pub use sheet::{
+    ActionShares, Calendar, CalendarUnit, Drawdown, PeriodReturn, RollingRange, RollingSharpe, SeedShares, Sheet,
+    SheetContext, TradeCount,
+};
 pub use text::result_table;
 
 /// Version of the `report.json` format that this build writes.
@@ -56,6 +67,12 @@ pub struct Report {
     pub baselines: BTreeMap<String, BaselineReport>,
     /// What can and cannot be claimed.
     pub verdict: Verdict,
+    /// What the agent did on the test span.
+    #[serde(default)]
+    pub sheet: Sheet,
+    /// What it did on the training span, played once through after training.
+    #[serde(default)]
+    pub train_sheet: Sheet,
 }
 
 /// What an experiment examined.
@@ -146,8 +163,30 @@ impl Report {
         let train_summary = summaries(runs.iter().map(|run| &run.train_metrics));
         let profit = ProfitSummary::of(runs.iter().map(|run| run.profit));
         let train_profit = ProfitSummary::of(runs.iter().map(|run| run.train_profit));
-        let schema_version = SCHEMA_VERSION;
-        Self { schema_version, subject, runs, summary, train_summary, profit, train_profit, baselines, verdict }
+        Self {
+            schema_version: SCHEMA_VERSION,
+            subject,
+            runs,
+            summary,
+            train_summary,
+            profit,
+            train_profit,
+            baselines,
+            verdict,
+            sheet: Sheet::default(),
+            train_sheet: Sheet::default(),
+        }
+    }
+
+    /// Adds the sheets of both spans.
+    #[must_use]
+    pub fn with_sheets(mut self, curves: &Curves, risk_free: f64) -> Self {
+        let benchmark = self.verdict.benchmark.as_str();
+        let median_seed = curves.test.median_seed();
+        let context = SheetContext { median_seed, benchmark, actions: &curves.actions, risk_free };
+        let (sheet, train_sheet) = (Sheet::of(&curves.test, &context), Sheet::of(&curves.train, &context));
+        (self.sheet, self.train_sheet) = (sheet, train_sheet);
+        self
     }
 
     /// The bytes of `report.json`: ordered keys, shortest numbers, one line end at the end.
@@ -274,8 +313,10 @@ mod tests {
             "profit",
             "runs",
             "schema_version",
+            "sheet",
             "summary",
             "train_profit",
+            "train_sheet",
             "train_summary",
             "verdict",
         ];

@@ -35,7 +35,8 @@ pub(super) struct Row {
 pub(super) struct Cell {
     pub(super) value: Option<f64>,
     pub(super) text: String,
-    pub(super) interval: Option<String>,
+    /// The ends of the interval with their texts, the lower one without the sign of percent.
+    pub(super) interval: Option<[(f64, String); 2]>,
     pub(super) remark: Option<String>,
     pub(super) best: bool,
 }
@@ -98,7 +99,7 @@ fn cell(entry: &MetricEntry, value: Option<f64>, ci95: Option<[f64; 2]>, remark:
     let company: Vec<f64> = value.into_iter().chain(ci95.into_iter().flatten()).collect();
     let shown = |x: f64| format::metric_among(entry, x, &company);
     let text = value.map_or("-".to_owned(), shown);
-    let interval = ci95.map(|[low, high]| format!("{} to {}", shown(low).trim_end_matches(" %"), shown(high)));
+    let interval = ci95.map(|[low, high]| [(low, shown(low).trim_end_matches(" %").to_owned()), (high, shown(high))]);
     Cell { value, text, interval, remark, best: false }
 }
 

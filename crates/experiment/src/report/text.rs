@@ -7,7 +7,7 @@ use super::table::{Cell, Column, ResultTable, Row, Span};
 const WIDTH: usize = 100;
 
 /// The metrics that fit on a screen; the report and `report.json` have all of them.
-const SHOWN: [&str; 13] = [
+pub(super) const MAIN: [&str; 13] = [
     "cumulative_return",
     "annualised_return",
     "volatility",
@@ -57,7 +57,7 @@ pub fn result_table(report: &Report) -> String {
 
 fn shown(report: &Report) -> ResultTable {
     let mut table = ResultTable::new(report, Span::Test);
-    table.rows.retain(|row| SHOWN.contains(&row.entry.name));
+    table.rows.retain(|row| MAIN.contains(&row.entry.name));
     table
 }
 
@@ -84,7 +84,7 @@ fn label(row: &Row) -> String {
 }
 
 fn cell_text(cell: &Cell) -> String {
-    let interval = cell.interval.as_ref().map_or(String::new(), |interval| format!(" [{interval}]"));
+    let interval = cell.interval.as_ref().map_or(String::new(), |[low, high]| format!(" [{} to {}]", low.1, high.1));
     format!("{}{interval}{}", cell.text, if cell.best { "*" } else { " " })
 }
 
@@ -141,7 +141,7 @@ mod tests {
             let text = result_table(&report);
             assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
             let table = shown(&report);
-            assert_eq!(table.rows.len(), SHOWN.len());
+            assert_eq!(table.rows.len(), MAIN.len());
             assert!(table.columns.iter().all(|column| text.contains(&column.name)));
             assert!(
                 table

@@ -7,10 +7,10 @@ use jiff::{Timestamp, ToSpan};
 use super::format::{compact, grouped};
 
 /// A mark: its value on the axis and its text.
-pub(super) type Tick = (f64, String);
+pub(crate) type Tick = (f64, String);
 
 /// Marks at 1, 2 or 5 times a power of ten, about `target` of them, inside `[low, high]`.
-pub(super) fn linear(low: f64, high: f64, target: usize) -> Vec<f64> {
+pub(crate) fn linear(low: f64, high: f64, target: usize) -> Vec<f64> {
     let raw = (high - low) / target.max(1) as f64;
     if !(raw.is_finite() && raw > 0.0) {
         return vec![low];
@@ -22,7 +22,7 @@ pub(super) fn linear(low: f64, high: f64, target: usize) -> Vec<f64> {
 }
 
 /// Marks at 1, 2 or 5 times powers of ten inside `[low, high]`, both above 0; powers alone if they are many.
-pub(super) fn logarithmic(low: f64, high: f64) -> Vec<f64> {
+pub(crate) fn logarithmic(low: f64, high: f64) -> Vec<f64> {
     let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
     let factors: &[f64] = if decades.clone().count() > 4 { &[1.0] } else { &[1.0, 2.0, 5.0] };
     let marks = decades.flat_map(|d| factors.iter().map(move |f| f * 10_f64.powi(d)));
@@ -30,13 +30,13 @@ pub(super) fn logarithmic(low: f64, high: f64) -> Vec<f64> {
 }
 
 /// Marks of a count, with thousands apart or shortened to k and M.
-pub(super) fn counts(low: f64, high: f64, target: usize) -> Vec<Tick> {
+pub(crate) fn counts(low: f64, high: f64, target: usize) -> Vec<Tick> {
     let text = |x: f64| if high >= 1e6 { compact(x) } else { grouped(x, 0) };
     linear(low, high, target).into_iter().map(|x| (x, text(x))).collect()
 }
 
 /// Marks of any number: as counts, or shortened if the steps between them are fractions.
-pub(super) fn counts_or_fractions(low: f64, high: f64, target: usize) -> Vec<Tick> {
+pub(crate) fn counts_or_fractions(low: f64, high: f64, target: usize) -> Vec<Tick> {
     let marks = linear(low, high, target);
     match marks.iter().all(|mark| mark.fract() == 0.0) {
         true => counts(low, high, target),
@@ -45,7 +45,7 @@ pub(super) fn counts_or_fractions(low: f64, high: f64, target: usize) -> Vec<Tic
 }
 
 /// Marks of a time axis in UTC ns: whole hours, days, months or years, at most `most` of them.
-pub(super) fn times(low_ns: f64, high_ns: f64, most: usize) -> Vec<Tick> {
+pub(crate) fn times(low_ns: f64, high_ns: f64, most: usize) -> Vec<Tick> {
     let (Some(low), Some(high)) = (date(low_ns), date(high_ns)) else { return Vec::new() };
     for hours in [1, 3, 6, 12] {
         let marks = hour_marks(low_ns, high_ns, hours, most);
@@ -70,7 +70,7 @@ pub(super) fn times(low_ns: f64, high_ns: f64, most: usize) -> Vec<Tick> {
 }
 
 /// `27 Jun 2019`, UTC.
-pub(super) fn day_of(time_ns: f64) -> String {
+pub(crate) fn day_of(time_ns: f64) -> String {
     date(time_ns).map_or(String::new(), |d| d.strftime("%-d %b %Y").to_string())
 }
 
