@@ -90,14 +90,6 @@ impl BitcoinConfig {
             Variant::AsPublished => Status::Terminated,
         }
     }
-
-    /// What is wrong with the published numbers; `None` for the default variant.
-    pub fn flaw(&self) -> Option<&'static str> {
-        (self.variant == Variant::AsPublished).then_some(
-            "variant = as_published: orders fill at the close that they were decided with, and the end of the data \
-             counts as the end of the game",
-        )
-    }
 }
 
 impl EnvironmentConfig for BitcoinConfig {
@@ -145,6 +137,21 @@ impl EnvironmentConfig for BitcoinConfig {
         self.fill().assumption().into_iter().chain(self.flaw()).map(str::to_owned).collect()
     }
 
+    fn flaw(&self) -> Option<&'static str> {
+        (self.variant == Variant::AsPublished).then_some(
+            "variant = as_published: orders fill at the close that they were decided with, and the end of the data \
+             counts as the end of the game",
+        )
+    }
+
+    fn commission(&self) -> Commission {
+        self.commission
+    }
+
+    fn with_commission(&self, commission: Commission) -> Box<dyn EnvironmentConfig> {
+        Box::new(Self { commission, ..self.clone() })
+    }
+
     fn fill(&self) -> FillRule {
         self.fill.unwrap_or(self.published_fill())
     }
@@ -162,7 +169,7 @@ impl EnvironmentConfig for BitcoinConfig {
     }
 
     fn sides(&self) -> Option<Sides> {
-        Some(Sides { long: BUY, short: SELL })
+        Some(Sides::choices(BUY, SELL))
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {

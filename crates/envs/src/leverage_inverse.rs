@@ -87,16 +87,6 @@ impl LeverageInverseConfig {
         self.initial_weight.or(self.published().then_some(0.5))
     }
 
-    /// What is wrong with the published numbers; `None` for the default variant.
-    pub fn flaw(&self) -> Option<&'static str> {
-        self.published().then_some(
-            "variant = as_published: the window begins with the day of the decision and shows the days after it, orders fill \
-             at that day's close, money that makes no whole share is lost at every step (booked as a fee), the reward is the \
-             whole gain since the start at every step, every sampled episode starts on the first day, and its end counts as \
-             the end of the game",
-        )
-    }
-
     /// Rows that the window reaches beyond the row of the decision.
     fn lead(&self) -> u32 {
         if self.published() { self.window - 1 } else { 0 }
@@ -192,6 +182,23 @@ impl EnvironmentConfig for LeverageInverseConfig {
         self.fill().assumption().into_iter().chain(self.flaw()).map(str::to_owned).collect()
     }
 
+    fn flaw(&self) -> Option<&'static str> {
+        self.published().then_some(
+            "variant = as_published: the window begins with the day of the decision and shows the days after it, orders fill \
+             at that day's close, money that makes no whole share is lost at every step (booked as a fee), the reward is the \
+             whole gain since the start at every step, every sampled episode starts on the first day, and its end counts as \
+             the end of the game",
+        )
+    }
+
+    fn commission(&self) -> Commission {
+        self.commission
+    }
+
+    fn with_commission(&self, commission: Commission) -> Box<dyn EnvironmentConfig> {
+        Box::new(Self { commission, ..self.clone() })
+    }
+
     fn fill(&self) -> FillRule {
         self.fill.unwrap_or(self.published_fill())
     }
@@ -209,7 +216,7 @@ impl EnvironmentConfig for LeverageInverseConfig {
     }
 
     fn sides(&self) -> Option<Sides> {
-        None
+        (!self.published()).then_some(Sides::rows(&[1.0], &[0.0]))
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {

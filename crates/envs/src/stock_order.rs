@@ -95,15 +95,6 @@ impl StockOrderConfig {
         self.ruin_frac.unwrap_or(if self.published() { 0.0 } else { 0.1 })
     }
 
-    /// What is wrong with the published numbers; `None` for the default variant.
-    pub fn flaw(&self) -> Option<&'static str> {
-        self.published().then_some(
-            "variant = as_published: orders fill in the bar that the window begins with, so the agent sees the bars after \
-             its fill, five with a window of 6; the reward is the cash times the row's number, a level instead of a change; the net worth is valued \
-             at the fill price; sampled episodes go on at the first row after the last; the account is scaled by constants",
-        )
-    }
-
     /// The quotes by row: as published, orders fill in the row's own bar, and a price may be 0.
     fn quotes(&self, market: &Market, segment: Segment) -> Result<Box<[Quote]>, EnvError> {
         if market.prices.assets != 1 {
@@ -187,6 +178,22 @@ impl EnvironmentConfig for StockOrderConfig {
         self.fill().assumption().into_iter().chain(self.flaw()).map(str::to_owned).collect()
     }
 
+    fn flaw(&self) -> Option<&'static str> {
+        self.published().then_some(
+            "variant = as_published: orders fill in the bar that the window begins with, so the agent sees the bars after \
+             its fill, five with a window of 6; the reward is the cash times the row's number, a level instead of a change; the net worth is valued \
+             at the fill price; sampled episodes go on at the first row after the last; the account is scaled by constants",
+        )
+    }
+
+    fn commission(&self) -> Commission {
+        self.commission
+    }
+
+    fn with_commission(&self, commission: Commission) -> Box<dyn EnvironmentConfig> {
+        Box::new(Self { commission, ..self.clone() })
+    }
+
     fn fill(&self) -> FillRule {
         self.fill.unwrap_or(FillRule::InsideNext)
     }
@@ -204,7 +211,10 @@ impl EnvironmentConfig for StockOrderConfig {
     }
 
     fn sides(&self) -> Option<Sides> {
-        (self.actions() == OrderActions::Orders).then_some(Sides { long: 1, short: 2 })
+        match self.actions() {
+            OrderActions::Orders => Some(Sides::choices(1, 2)),
+            OrderActions::TypeAndAmount => (!self.published()).then_some(Sides::rows(&[0.0, 1.0], &[1.0, 1.0])),
+        }
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {

@@ -159,6 +159,22 @@ pub enum ExperimentError {
         /// Why a market or an environment cannot be built of changed bars.
         reason: String,
     },
+    /// A run cannot be put beside others.
+    #[error("{}: {reason}", path.display())]
+    Compare {
+        /// Its folder, or the file in it.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The ledger of trials cannot be used.
+    #[error("the ledger of trials {}: {reason}", path.display())]
+    Trials {
+        /// The ledger or its lock.
+        path: PathBuf,
+        /// The line, what is wrong with it and what to do.
+        reason: String,
+    },
     /// A thread pool could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -174,7 +190,7 @@ impl ExperimentError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config { .. } | Self::Read { .. } | Self::Span { .. } => 2,
-            Self::Environment { .. } | Self::UnknownDataset { .. } | Self::Series { .. } => 2,
+            Self::Environment { .. } | Self::UnknownDataset { .. } | Self::Series { .. } | Self::Compare { .. } => 2,
             Self::Seeds { errors, .. } => errors.first().map_or(1, Self::exit_code),
             Self::Data(error) if error.is_unavailable() => 3,
             Self::Data(_) => 2,

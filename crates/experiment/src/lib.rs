@@ -16,10 +16,13 @@
 
 pub mod audit;
 pub mod baselines;
+pub mod compare;
 mod curves;
 pub mod data;
 mod episode;
 mod error;
+mod fees;
+mod flags;
 mod hooks;
 mod judge;
 mod plan;
@@ -32,6 +35,7 @@ mod tally;
 mod timing;
 mod tracking;
 mod train;
+mod trials;
 mod world;
 
 pub use episode::EpisodeRecord;
@@ -43,3 +47,4 @@ pub use pavlov_store::OsDisk;
 pub use plan::{DataConfig, EvalConfig, Plan, RunsConfig, SCHEMA_VERSION, TrainConfig};
 pub use run::Options;
 pub use source::Problem;
+pub use trials::OtherTrials;

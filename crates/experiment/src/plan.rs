@@ -16,6 +16,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use crate::error::ExperimentError;
 use crate::series::SeriesConfig;
 use crate::source::{self, Problem, Source, suggestion};
+use crate::trials::OtherTrials;
 
 /// Version of the config and plan format that this build reads and writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -44,6 +45,8 @@ pub struct Plan {
     pub manifest: Option<String>,
     /// Texts of the manifests of the other datasets, by name; in the `plan.toml` of a run only.
     pub other_manifests: BTreeMap<String, String>,
+    /// Other configs tried on the same data when the run began; in the `plan.toml` of a run only.
+    pub trials: Option<OtherTrials>,
 }
 
 /// Section `[data]`.
@@ -177,6 +180,8 @@ impl Plan {
             let texts = self.other_manifests.iter().map(|(name, text)| (name.clone(), text.clone().into()));
             table.insert("other_manifests".into(), toml::Value::Table(texts.collect()));
         }
+        let trials = self.trials.map(|trials| toml::Table::try_from(trials).expect("plain fields make a table"));
+        table.extend(trials.map(|trials| ("trials".to_owned(), toml::Value::Table(trials))));
         table.to_string()
     }
 
@@ -229,7 +234,7 @@ fn named(name: &str, mut table: toml::Table) -> toml::Value {
     toml::Value::Table(table)
 }
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "schema_version",
     "name",
     "data",
@@ -241,6 +246,7 @@ const SECTIONS: [&str; 11] = [
     "runs",
     "manifest",
     "other_manifests",
+    "trials",
 ];
 
 type Value<'t> = Spanned<DeValue<'t>>;
@@ -271,9 +277,11 @@ impl Reader<'_> {
         let manifest =
             table.remove("manifest").and_then(|m| self.source.read("manifest", &m, self.problems, String::deserialize));
         let other_manifests = self.plain("other_manifests", table.remove("other_manifests"), |_| Vec::new());
+        let trials = table.remove("trials").map(|t| self.plain("trials", Some(t), OtherTrials::validate));
         let (scaling, features) = features?;
         Some(Plan {
             manifest,
+            trials: trials.flatten(),
             other_manifests: other_manifests?,
             name: name?,
             data: data?,

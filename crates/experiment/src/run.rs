@@ -17,6 +17,7 @@ use crate::series::{self, LoadedSeries};
 use crate::source::suggestion;
 use crate::timing::Timing;
 use crate::train::{self, Job, Stop, Trained};
+use crate::trials;
 use crate::world::{self, World};
 
 /// Where things are and how fast they run; nothing here changes a result.
@@ -28,6 +29,8 @@ pub struct Options {
     pub datasets_dir: PathBuf,
     /// Folder of the bar cache.
     pub cache_dir: PathBuf,
+    /// Folder of the ledger of trials.
+    pub trials_dir: PathBuf,
     /// Folder with the user's market files.
     pub data_dir: Option<PathBuf>,
     /// Runs trained side by side.
@@ -65,9 +68,12 @@ pub fn run(
     options: &Options,
     hooks: &Hooks<'_>,
 ) -> Result<Report, ExperimentError> {
-    let plan = read_plan(config, overrides, options)?;
+    let mut plan = read_plan(config, overrides, options)?;
     let world = load_world(&plan, &|dataset| manifest_path(dataset, options), options, hooks)?;
     train::check_agent(&plan, &world, &options.device)?;
+    if plan.trials.is_none() {
+        plan.trials = Some(trials::others(&*options.disk, &options.trials_dir, &plan, &world)?);
+    }
     let folder = RunFolder::create(options.disk.clone(), out)?;
     pavlov_store::write_atomic(&**folder.disk(), &folder.plan(), plan.to_text().as_bytes())?;
     Workplace { folder, plan, world, options, hooks }.finish()
@@ -124,6 +130,7 @@ impl Workplace<'_> {
         let before = pavlov_store::read(disk, &self.folder.timing()).ok();
         let timing = timing.finish((self.hooks.clock)() - begun, before.as_deref());
         pavlov_store::write_atomic(disk, &self.folder.timing(), timing.as_bytes())?;
+        trials::record(disk, &self.options.trials_dir, &report)?;
         Ok(report)
     }
 

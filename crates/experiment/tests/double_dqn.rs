@@ -50,3 +50,18 @@ fn the_log_shows_the_figures_of_an_update() {
     let steps: Vec<u64> = lines.iter().map(|line| line["env_steps"].as_u64().unwrap()).collect();
     assert_eq!(steps, (1..=12).map(|update| update * 128).collect::<Vec<_>>());
 }
+
+#[test]
+fn the_report_draws_the_values_of_both_networks_the_losses_and_the_exploration() {
+    let place = tempfile::tempdir().unwrap();
+    experiment(place.path(), "run", &double_dqn(), 2).unwrap();
+    let html = std::fs::read_to_string(place.path().join("run/report.html")).unwrap();
+    let figures: Vec<&str> = html.split("<figure class=\"chart\">").collect();
+    let figure = |title: &str| figures.iter().find(|f| f.contains(&format!("<h3>{title}</h3>"))).expect(title);
+    for line in ["online, action taken", "its target", "online, best action", "target network, best action"] {
+        assert!(figure("Q values").contains(&format!("data-label=\"{line}, median\"")), "{line}");
+    }
+    for title in ["Loss", "Exploration", "Error of the Q values", "Replay"] {
+        assert!(figure(title).contains("class=\"line c0\""), "{title}");
+    }
+}

@@ -45,7 +45,12 @@ impl Place {
     }
 
     fn options(&self, disk: &Arc<SimDisk>) -> Options {
-        Options { disk: disk.clone(), cache_dir: "/cache".into(), ..options(self.real.path(), 1) }
+        Options {
+            disk: disk.clone(),
+            cache_dir: "/cache".into(),
+            trials_dir: "/trials".into(),
+            ..options(self.real.path(), 1)
+        }
     }
 
     /// Begins the run, or goes on with it if its plan is there: what a user would type.

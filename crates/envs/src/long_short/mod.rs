@@ -110,10 +110,6 @@ impl LongShortConfig {
         self.variant == Variant::AsPublished
     }
 
-    fn commission(&self) -> Commission {
-        self.commission.unwrap_or(Commission::proportional(if self.published() { 0.0 } else { 0.001 }))
-    }
-
     fn epsilon(&self) -> f64 {
         self.epsilon.unwrap_or(if self.published() { 0.001 } else { 0.1 })
     }
@@ -126,15 +122,6 @@ impl LongShortConfig {
         let sharpe = RewardConfig { risk_free_rate: 0.045, periods_per_year: Some(252.0), ..RewardKind::Sharpe.into() };
         let kind = if self.published() { sharpe } else { RewardKind::Return.into() };
         self.reward.unwrap_or(RewardConfig { clip: Some(1.0), ..kind })
-    }
-
-    /// What is wrong with the published numbers; `None` for the default variant.
-    pub fn flaw(&self) -> Option<&'static str> {
-        self.published().then_some(
-            "variant = as_published: the bound on shorts is not the paper's and lets a rising price ruin the account, \
-             which is no end of the game; holding does not revalue an open position; a Sharpe ratio counts the rows \
-             before the first decision as returns of 0; the end of the data counts as the end of the game",
-        )
     }
 }
 
@@ -191,6 +178,22 @@ impl EnvironmentConfig for LongShortConfig {
         self.fill.assumption().into_iter().chain(self.flaw()).map(str::to_owned).collect()
     }
 
+    fn flaw(&self) -> Option<&'static str> {
+        self.published().then_some(
+            "variant = as_published: the bound on shorts is not the paper's and lets a rising price ruin the account, \
+             which is no end of the game; holding does not revalue an open position; a Sharpe ratio counts the rows \
+             before the first decision as returns of 0; the end of the data counts as the end of the game",
+        )
+    }
+
+    fn commission(&self) -> Commission {
+        self.commission.unwrap_or(Commission::proportional(if self.published() { 0.0 } else { 0.001 }))
+    }
+
+    fn with_commission(&self, commission: Commission) -> Box<dyn EnvironmentConfig> {
+        Box::new(Self { commission: Some(commission), ..self.clone() })
+    }
+
     fn fill(&self) -> FillRule {
         self.fill
     }
@@ -208,7 +211,10 @@ impl EnvironmentConfig for LongShortConfig {
     }
 
     fn sides(&self) -> Option<Sides> {
-        (self.action == ActionKind::Discrete).then_some(Sides { long: LONG, short: SHORT })
+        Some(match self.action {
+            ActionKind::Discrete => Sides::choices(LONG, SHORT),
+            ActionKind::TargetWeight => Sides::rows(&[1.0], &[-1.0]),
+        })
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {

@@ -2,22 +2,19 @@
 
 use pavlov_evaluation::{Level, Outcome};
 
-use super::Report;
 use super::format::{escape, grouped, percent};
 use super::markup::{number, number_or_dash, prose};
-
-/// How a note begins that names the flaw of a published variant.
-const FLAWED: &str = "variant = as_published: ";
+use super::{Flag, FlagKind, Report, Severity};
 
 /// A banner across the page for runs whose rules are known to flatter; nothing for others.
 pub(super) fn banner(report: &Report) -> String {
-    let flaws = report.subject.notes.iter().filter_map(|note| note.strip_prefix(FLAWED));
-    let banner = |flaw: &str| {
+    let flaws = report.flags.iter().filter(|flag| flag.kind == FlagKind::AsPublished);
+    let banner = |flag: &Flag| {
         format!(
             "<aside class=\"flawed\" role=\"alert\"><b><span aria-hidden=\"true\">\u{26a0}</span> Flawed on purpose</b>\
-             <p>This run repeats a published system with its errors (<code>variant = as_published</code>). Its numbers \
-             must not be quoted as results.</p><p>{}.</p></aside>\n",
-            prose(flaw)
+             <p>This run repeats a published system with its errors. Its numbers must not be quoted as results.</p>\
+             <p>{}</p></aside>\n",
+            prose(&flag.sentence)
         )
     };
     flaws.map(banner).collect()
@@ -78,14 +75,35 @@ pub(super) fn tiles(report: &Report) -> String {
     .concat()
 }
 
+/// Flags and assumptions; the flaw of a published variant has its banner and is not said again.
 pub(super) fn notes(report: &Report) -> String {
-    if report.subject.notes.is_empty() {
-        return String::new();
+    let flaws = report.flags.iter().filter(|flag| flag.kind == FlagKind::AsPublished);
+    let flaws: Vec<&str> = flaws.map(|flag| flag.sentence.as_str()).collect();
+    let said = |note: &str| flaws.iter().any(|flaw| flaw.contains(note));
+    let items = report.subject.notes.iter().filter(|note| !said(note)).map(|note| format!("<li>{}</li>", prose(note)));
+    let items: String = items.collect();
+    let items = if items.is_empty() { items } else { format!("<ul>{items}</ul>") };
+    let body = [flags(report), items].concat();
+    match body.is_empty() {
+        true => body,
+        false => format!(
+            "<section id=\"flags\" class=\"notes\"><h3>Know before you trust these numbers</h3>{body}</section>\n"
+        ),
     }
-    let items: String = report.subject.notes.iter().map(|note| format!("<li>{}</li>", prose(note))).collect();
-    format!(
-        "<section id=\"flags\" class=\"notes\"><h3>Know before you trust these numbers</h3><ul>{items}</ul></section>\n"
-    )
+}
+
+/// What must not be overlooked, the most serious first.
+fn flags(report: &Report) -> String {
+    let flag = |flag: &Flag| {
+        let (class, word) = match flag.severity {
+            Severity::Serious => ("serious", "forbids a claim"),
+            Severity::Warning => ("warning", "weakens a claim"),
+            Severity::Note => ("note", "good to know"),
+        };
+        format!("<li class=\"{class}\"><em>{word}</em><span>{}</span></li>", prose(&flag.sentence))
+    };
+    let items: String = report.flags.iter().filter(|flag| flag.kind != FlagKind::AsPublished).map(flag).collect();
+    if items.is_empty() { items } else { format!("<ul class=\"flags\">{items}</ul>") }
 }
 
 #[cfg(test)]
@@ -95,16 +113,20 @@ mod tests {
 
     #[test]
     fn a_published_variant_has_a_banner_with_its_flaw_and_others_have_none() {
-        let (mut report, _) = sample(2);
+        let (mut report, curves) = sample(2);
+        let html = super::super::render_html(&report, &curves, "", &[]);
+        assert!(html.contains("class=\"flawed\"") && html.contains("Flawed on purpose"));
+        assert!(html.find("its flaws are kept on purpose").unwrap() < html.find("class=\"verdict").unwrap());
+        report.flags.retain(|flag| flag.kind != FlagKind::AsPublished);
         assert_eq!(banner(&report), "");
-        report.subject.notes.push(format!("{FLAWED}orders fill at the close that they were decided with"));
-        let html = banner(&report);
-        assert!(
-            html.contains("Flawed on purpose")
-                && html.contains("orders fill at the close that they were decided with.")
-        );
-        assert!(
-            super::super::render_html(&report, &super::super::Curves::default(), "", &[]).contains("class=\"flawed\"")
-        );
+    }
+
+    #[test]
+    fn every_flag_is_shown_with_what_it_does_to_a_claim() {
+        let (report, _) = sample(1);
+        let html = notes(&report);
+        assert!(report.flags.len() > 2 && html.contains("<em>forbids a claim</em>"));
+        let shown = report.flags.iter().filter(|flag| flag.kind != FlagKind::AsPublished);
+        shown.for_each(|flag| assert!(html.contains(&prose(&flag.sentence)), "{}", flag.sentence));
     }
 }

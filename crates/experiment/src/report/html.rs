@@ -8,7 +8,8 @@ use super::forest::forest;
 use super::format::escape;
 use super::head::{banner, notes, tiles, verdict};
 use super::markup::{fold, prose, section};
-use super::results::{results, seeds};
+use super::results::results;
+use super::robust::robust;
 use super::{Curves, Report};
 
 /// The look of every page.
@@ -70,11 +71,6 @@ fn key_numbers(report: &Report) -> String {
     let under =
         "Test span. The agent's mean with its 95 % interval over the seeds, beside policies that learned nothing.";
     section("numbers", "Key numbers", under, &[tiles(report), results(report), forest(report)].concat())
-}
-
-fn robust(report: &Report) -> String {
-    let under = "The runs behind the means: same config, same data, another seed.";
-    section("robust", "Is it robust?", under, &format!("<h3 class=\"part\">Every seed</h3>{}", seeds(report)))
 }
 
 fn provenance(report: &Report, curves: &Curves, config_toml: &str, data_notes: &[String]) -> String {
@@ -263,7 +259,7 @@ mod tests {
         let rows = tables.iter().flat_map(|table| table.split("</table>").next().unwrap().split("</tr>"));
         let rows: Vec<&str> = rows.filter(|row| row.contains("<td")).collect();
         assert_eq!(rows.len(), METRICS.len(), "the main ones and all others");
-        let main = |metric: &&MetricEntry| super::super::text::MAIN.contains(&metric.name);
+        let main = |metric: &&MetricEntry| super::super::text::SHOWN.contains(&metric.name);
         let metrics = METRICS.iter().filter(main).chain(METRICS.iter().filter(|metric| !main(metric)));
         for (row, metric) in rows.iter().zip(metrics) {
             let cells = row.split("</td>").filter(|cell| cell.contains("<td"));

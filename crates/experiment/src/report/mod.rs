@@ -17,9 +17,11 @@ pub(crate) mod markup;
 pub(crate) mod panel;
 mod profit;
 mod results;
+mod robust;
 #[cfg(test)]
 pub(crate) mod sample;
 mod sheet;
+mod side_by_side;
 mod span_figures;
 mod table;
 mod text;
@@ -33,6 +35,9 @@ use std::collections::BTreeMap;
 use pavlov_evaluation::{Metric, Summary, Undefined, Verdict};
 use serde::{Deserialize, Serialize};
 
+pub use crate::fees::{FeeRow, FeeSweep};
+pub use crate::flags::{Flag, FlagKind, Severity};
+pub use crate::trials::TrialReport;
 pub use curves::{Actions, AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves, Trade};
 pub use html::render_html;
 pub use profit::{Profit, ProfitSummary};
@@ -40,6 +45,7 @@ pub use sheet::{
     ActionShares, Calendar, CalendarUnit, Drawdown, PeriodReturn, RollingRange, RollingSharpe, SeedShares, Sheet,
     SheetContext, TradeCount,
 };
+pub use side_by_side::{compared_html, compared_text};
 pub use text::result_table;
 
 /// Version of the `report.json` format that this build writes.
@@ -67,6 +73,15 @@ pub struct Report {
     pub baselines: BTreeMap<String, BaselineReport>,
     /// What can and cannot be claimed.
     pub verdict: Verdict,
+    /// What the number of trials on the same data leaves of the Sharpe ratio; `None` in reports of older builds.
+    #[serde(default)]
+    pub trials: Option<TrialReport>,
+    /// What other commissions leave; `None` in reports of older builds.
+    #[serde(default)]
+    pub fee_sweep: Option<FeeSweep>,
+    /// What a reader must not overlook, the most serious first.
+    #[serde(default)]
+    pub flags: Vec<Flag>,
     /// What the agent did on the test span.
     #[serde(default)]
     pub sheet: Sheet,
@@ -152,7 +167,8 @@ pub struct BaselineReport {
 pub type Evaluated = BTreeMap<&'static str, Metric>;
 
 impl Report {
-    /// Joins the runs of an experiment; the summaries over the seeds are computed here.
+    /// Joins the runs of an experiment; the summaries over the seeds are computed here. It has no trials, no fee
+    /// sweep and no flags.
     pub fn new(
         subject: Subject,
         runs: Vec<RunReport>,
@@ -173,6 +189,9 @@ impl Report {
             train_profit,
             baselines,
             verdict,
+            trials: None,
+            fee_sweep: None,
+            flags: Vec::new(),
             sheet: Sheet::default(),
             train_sheet: Sheet::default(),
         }
@@ -307,6 +326,8 @@ mod tests {
             "baselines",
             "config_hash",
             "data_hashes",
+            "fee_sweep",
+            "flags",
             "money",
             "name",
             "notes",
@@ -318,6 +339,7 @@ mod tests {
             "train_profit",
             "train_sheet",
             "train_summary",
+            "trials",
             "verdict",
         ];
         assert_eq!(keys, expected);

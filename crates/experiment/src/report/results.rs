@@ -5,13 +5,13 @@ use pavlov_evaluation::METRICS;
 use super::format::{escape, grouped, plus, typographic};
 use super::markup::{fold, number};
 use super::table::{Cell, Column, ResultTable, Row, Span};
-use super::text::MAIN;
+use super::text::SHOWN;
 use super::{Report, RunReport};
 
 /// The main metrics in sight, the others and the training span folded.
 pub(super) fn results(report: &Report) -> String {
     let terms: String = METRICS.iter().map(|m| format!("<dt>{}</dt><dd>{}</dd>", m.label, escape(m.summary))).collect();
-    let main = |row: &Row| MAIN.contains(&row.entry.name);
+    let main = |row: &Row| SHOWN.contains(&row.entry.name);
     let test = ResultTable::new(report, Span::Test);
     [
         table(&test, main),

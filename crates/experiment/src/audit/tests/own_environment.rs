@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pavlov_envs::bitcoin::{Bitcoin, BitcoinConfig, BitcoinState};
-use pavlov_envs::{BatchFactory, EnvError, EnvironmentConfig, EpisodeMode, FillRule, Passive, Sides};
+use pavlov_envs::{BatchFactory, Commission, EnvError, EnvironmentConfig, EpisodeMode, FillRule, Passive, Sides};
 use pavlov_rl_core::{
     Action, EnvSpec, Environment, Fill, Fills, Frame, Ledger, Market, Rng, Segment, StateError, Status, Step,
 };
@@ -73,6 +73,18 @@ impl EnvironmentConfig for Config {
 
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    fn flaw(&self) -> Option<&'static str> {
+        self.rules.flaw()
+    }
+
+    fn commission(&self) -> Commission {
+        self.rules.commission()
+    }
+
+    fn with_commission(&self, commission: Commission) -> Box<dyn EnvironmentConfig> {
+        Box::new(Self { flaw: self.flaw, rules: BitcoinConfig { commission, ..self.rules.clone() } })
     }
 
     fn fill(&self) -> FillRule {
