@@ -39,18 +39,21 @@ fn trades(span: &SpanFigures<'_>, curves: &Curves) -> Option<Chart> {
         panels[0].marks = agent.trades.iter().map(|trade| mark(span, trade)).collect();
     }
     let (counts, block) = counts(span, agent);
-    panels.push(counts);
-    panels.push(weights(span, &curves.assets, agent));
-    let marks = match agent.trades.len() {
+    let trades = match agent.trades.len() {
         0 => "It never traded.".to_owned(),
-        n if n <= MARKS => "Triangles: up a purchase, down a sale, at its price.".to_owned(),
-        _ => "They are too many to be drawn one by one: below the price, their number by block.".to_owned(),
+        n => {
+            panels.push(counts);
+            let drawn = match n <= MARKS {
+                true => "Triangles: up a purchase, down a sale, at its price.",
+                false => "They are too many to be drawn one by one: below the price, their number by block.",
+            };
+            let [buys, sells] = [counted.buys, counted.sells].map(|n| grouped(n as f64, 0));
+            format!("{buys} purchases and {sells} sales. {drawn} Blocks are of {block}.")
+        }
     };
+    panels.push(weights(span, &curves.assets, agent));
     let caption = format!(
-        "{} purchases and {} sales. {marks} Blocks are of {block}. At the bottom the share of the net worth that was \
-         held; a short position is below 0. {}",
-        grouped(counted.buys as f64, 0),
-        grouped(counted.sells as f64, 0),
+        "{trades} At the bottom the share of the net worth that was held; a short position is below 0. {}",
         span.median_caption()
     );
     Some(span.chart("Trades", &caption, panels))
@@ -72,7 +75,8 @@ pub(super) fn prices(assets: &[String], money: &str, xs: &[f64], close: &[Vec<f6
         let lines = indexed.collect();
         return Panel { lines, ..Panel::new("prices, times the first ones", Scale::Linear, height_px) };
     };
-    let label = format!("price, {money} for one {}", assets.first().map_or("", String::as_str));
+    let asset = assets.first().map_or("", String::as_str);
+    let label = format!("price, {money} for one {}", asset.strip_suffix('s').unwrap_or(asset));
     Panel { lines: vec![line("price", "ink", xs, one.clone())], ..Panel::new(&label, Scale::Linear, height_px) }
 }
 

@@ -11,7 +11,7 @@ mod figures;
 mod forest;
 pub(crate) mod format;
 mod head;
-mod html;
+pub(crate) mod html;
 mod learning;
 pub(crate) mod markup;
 pub(crate) mod panel;

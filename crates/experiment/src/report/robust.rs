@@ -3,7 +3,7 @@
 use pavlov_evaluation::Summary;
 
 use super::forest::Axis;
-use super::format::{escape, grouped, percent};
+use super::format::{compact, escape, grouped, percent};
 use super::markup::{figure, number, number_or_dash, section, table};
 use super::results::seeds;
 use super::{FeeRow, FeeSweep, Report, TrialReport};
@@ -57,7 +57,7 @@ fn fees(report: &Report, sweep: &FeeSweep) -> String {
 }
 
 fn commission(row: &FeeRow) -> String {
-    let text = percent(row.commission, false);
+    let text = format!("{} %", compact(100.0 * row.commission));
     let more = if row.other_parts { " and more" } else { "" };
     format!("{}{more}", number(row.commission, &text))
 }
