@@ -105,7 +105,7 @@ pub(crate) fn net_worths(record: &EpisodeRecord) -> Vec<f64> {
 ///
 /// Books hold the value of all holdings together. With several assets the shares of each come from the fills, and those of
 /// the start from what the fills leave open.
-fn weights(market: &Market, record: &EpisodeRecord) -> Vec<Vec<f64>> {
+pub(crate) fn weights(market: &Market, record: &EpisodeRecord) -> Vec<Vec<f64>> {
     let weight = |value: f64, t: usize| value / record.ledgers[t].net_worth();
     let all = || record.ledgers.iter().enumerate();
     if market.prices.assets == 1 {

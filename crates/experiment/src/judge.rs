@@ -8,11 +8,11 @@ use pavlov_evaluation::{
     self as evaluation, BaselineReturns, Benchmark, Episode, EquityCurve, Evidence, Paths, TestSpan, TradeRecord,
     Verdict, evaluate,
 };
-use pavlov_rl_core::{Ledger, Market, RngTree, Segment};
+use pavlov_rl_core::{Market, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
 
 use crate::baselines::{self, BENCHMARK, Baseline, INITIAL_ACCOUNT, Kind};
-use crate::curves::{curves, net_worths};
+use crate::curves::{curves, net_worths, weights};
 use crate::episode::{EpisodeRecord, Player, play};
 use crate::error::ExperimentError;
 use crate::plan::Plan;
@@ -120,7 +120,7 @@ fn compare(
         reports.insert(baseline.name.clone(), report);
         compared.push(evaluation::Baseline { name: baseline.name.clone(), returns });
     }
-    let collapsed = collapsed(played, baselines);
+    let collapsed = collapsed(&world.market, played, baselines);
     let agent: Vec<Vec<f64>> = played.iter().map(|p| net_worths(&p.test)).collect();
     let held: Vec<Vec<f64>> = on_test.map(net_worths).into_iter().collect();
     // An account that was ruined has fewer bars, and no returns that could be drawn again.
@@ -161,10 +161,14 @@ const COLLAPSED_SHARE: f64 = 0.95;
 const SAME_EXPOSURE: f64 = 0.01;
 
 /// For each seed the constant policy that it collapsed to on the test span: whatever actions it takes, it holds the same
-/// share of its net worth.
-fn collapsed(played: &[Played<'_>], baselines: &[Baseline]) -> Vec<Option<String>> {
-    let constant = || baselines.iter().filter(|b| b.kind == Kind::Constant);
-    let like = |p: &Played<'_>| constant().find(|b| holds_the_same(&p.test, &b.test[0])).map(|b| b.name.clone());
+/// share of its net worth in each asset.
+fn collapsed(market: &Market, played: &[Played<'_>], baselines: &[Baseline]) -> Vec<Option<String>> {
+    let constant = baselines.iter().filter(|b| b.kind == Kind::Constant);
+    let constant: Vec<_> = constant.map(|b| (b.name.as_str(), weights(market, &b.test[0]))).collect();
+    let like = |p: &Played<'_>| {
+        let held = weights(market, &p.test);
+        constant.iter().find(|(_, other)| same_weights(&held, other)).map(|(name, _)| (*name).to_owned())
+    };
     played.iter().map(like).collect()
 }
 
@@ -185,10 +189,12 @@ fn collapse_notes(played: &[Played<'_>], collapsed: &[Option<String>]) -> Vec<St
     names.into_iter().map(sentence).collect()
 }
 
-fn holds_the_same(a: &EpisodeRecord, b: &EpisodeRecord) -> bool {
-    let exposure = |l: &Ledger| l.holdings_value / l.net_worth();
-    let same = a.ledgers.iter().zip(&b.ledgers).filter(|(a, b)| (exposure(a) - exposure(b)).abs() <= SAME_EXPOSURE);
-    same.count() as f64 >= COLLAPSED_SHARE * a.ledgers.len() as f64
+/// Whether two accounts held the same of each asset, `[N][T]`, at nearly all bars of the first.
+fn same_weights(held: &[Vec<f64>], other: &[Vec<f64>]) -> bool {
+    let bars = held.first().map_or(0, Vec::len);
+    let alike =
+        |t: &usize| held.iter().zip(other).all(|(a, b)| b.get(*t).is_some_and(|b| (a[*t] - b).abs() <= SAME_EXPOSURE));
+    (0..bars).filter(alike).count() as f64 >= COLLAPSED_SHARE * bars as f64
 }
 
 fn test_span(world: &World) -> TestSpan {
@@ -247,4 +253,20 @@ fn write_tables(
     write_atomic(&**disk, &folder.equity(), &tables::equity(&world.market, &world.training.spec().action, &spans)?)?;
     write_atomic(&**disk, &folder.fills(), &tables::fills(&world.market, &spans)?)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_that_hold_other_assets_are_not_the_same_although_both_hold_all_they_have() {
+        let all = |first: f64| vec![vec![first; 100], vec![1.0 - first; 100]];
+        assert!(same_weights(&all(0.3), &all(0.305)));
+        assert!(!same_weights(&all(0.3), &all(0.8)));
+        let mut once = all(0.3);
+        once[0][7] = 0.9;
+        assert!(same_weights(&once, &all(0.3)), "a bar may differ");
+        assert!(!same_weights(&all(0.3), &[vec![0.3; 10], vec![0.7; 10]]), "it ended early");
+    }
 }

@@ -33,7 +33,7 @@ pub(super) fn verdict(report: &Report) -> String {
         .map(|(i, s)| format!("<p{}>{}</p>", if i == 0 { " class=\"first\"" } else { "" }, prose(s)))
         .collect();
     format!(
-        "<section id=\"verdict\" class=\"verdict {class}\"><div class=\"badge\"><span aria-hidden=\"true\"><i>{sign}</i></span>{}</div>{paragraphs}</section>\n",
+        "<section id=\"verdict\" class=\"verdict {class}\"><div class=\"badge\"><span aria-hidden=\"true\"><i>{sign}</i></span><div>{}</div></div>{paragraphs}</section>\n",
         prose(&report.verdict.headline)
     )
 }

@@ -257,7 +257,11 @@ impl Domain {
             }
             start += part.len();
         }
-        if parts.len() > MANY { vec![0..drawable.len()] } else { parts }
+        if parts.len() > MANY {
+            parts.clear();
+            parts.push(0..drawable.len());
+        }
+        parts
     }
 
     fn area(&self, band: &Band) -> String {

@@ -97,8 +97,8 @@ fn window(times: &[i64], per_year: PeriodsPerYear) -> Option<(usize, f64)> {
     let per_day = per_year.get() / 365.25;
     let span_days = (times.len() - 1) as f64 / per_day;
     let fits = |days: f64| ((days * per_day).round() as usize, days);
-    let windows = WINDOWS_DAYS.into_iter().filter(|days| days * WINDOWS_IN_SPAN <= span_days).map(fits);
-    windows.filter(|(periods, _)| *periods >= LEAST_PERIODS).next_back()
+    let mut windows = WINDOWS_DAYS.into_iter().filter(|days| days * WINDOWS_IN_SPAN <= span_days).map(fits);
+    windows.rfind(|(periods, _)| *periods >= LEAST_PERIODS)
 }
 
 #[cfg(test)]
