@@ -109,7 +109,7 @@ impl OtherTrials {
         if self.rated > self.others {
             problems.push(format!("rated must not be above others, got {} of {}", self.rated, self.others));
         }
-        if !self.mean_sharpe.is_finite() || !(self.sharpe_variance.is_finite() && self.sharpe_variance >= 0.0) {
+        if !(self.mean_sharpe.is_finite() && self.sharpe_variance.is_finite() && self.sharpe_variance >= 0.0) {
             problems.push("mean_sharpe must be finite and sharpe_variance a number from 0 up".into());
         }
         problems
@@ -220,7 +220,13 @@ fn lock(disk: &dyn Disk, path: &Path) -> Result<Box<dyn LockGuard>, ExperimentEr
 
 /// The trials of a ledger and the length of its complete lines; a part of a line at its end was never committed.
 fn load(disk: &dyn Disk, path: &Path) -> Result<(Vec<Trial>, u64), ExperimentError> {
-    let exists = disk.list(path.parent().unwrap_or(path)).is_ok_and(|files| files.contains(&path.to_owned()));
+    // What cannot be listed may be there: to take it for empty would be to write over it.
+    let exists = match disk.list(path.parent().unwrap_or(path)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        listed => {
+            listed.map_err(|e| failed(path, format!("its folder cannot be listed: {e}")))?.contains(&path.to_owned())
+        }
+    };
     let bytes = if exists { read(disk, path)? } else { Vec::new() };
     let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let lines = bytes[..complete].split_inclusive(|byte| *byte == b'\n').enumerate();

@@ -167,3 +167,71 @@ fn adjust(pairs: &mut [Pair]) {
         pairs[i].better = pairs::better(&pairs[i]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::sample;
+
+    const HOUR: i64 = 3_600_000_000_000;
+
+    /// A run of these returns of its seeds whose accounts grow by as much, steadily but for a wave of its own.
+    fn run(label: &str, returns: &[f64], wave: f64) -> Loaded {
+        let (mut report, _) = sample(returns.len() as u64);
+        report.subject.config_hash = label.into();
+        let bars = report.verdict.periods;
+        let path = |total: f64| {
+            let at = |t: usize| {
+                let share = t as f64 / bars as f64;
+                let worth = 1e4 * ((1.0 + total).ln() * share + wave * (t as f64).sin()).exp();
+                (t as i64 * HOUR, worth)
+            };
+            (0..=bars).map(at).collect()
+        };
+        for (run, total) in report.runs.iter_mut().zip(returns) {
+            run.metrics.insert("cumulative_return".into(), Some(*total));
+        }
+        Loaded::new(label.into(), report, returns.iter().map(|total| path(*total)).collect()).unwrap()
+    }
+
+    #[test]
+    fn better_is_said_when_seeds_and_time_agree_and_holm_allows_it() {
+        let good = run("good", &[0.30, 0.31, 0.29, 0.32], 0.0);
+        let bad = run("bad", &[0.02, 0.01, 0.03, 0.02], 0.0);
+        let same = run("same", &[0.02, 0.02, 0.01, 0.03], 0.0);
+        let compared = side_by_side(&[bad, good, same]);
+        let better: Vec<Option<&str>> = compared.pairs.iter().map(|pair| pair.better.as_deref()).collect();
+        assert_eq!(better, [Some("good"), None, Some("good")]);
+        assert!(compared.sentences[0].starts_with("good did better than bad on this test span: -28"), "{compared:?}");
+        assert!(compared.sentences[3].contains("adjusted for 3 pairs by Holm"), "{:?}", compared.sentences);
+        let p = |i: usize| (compared.pairs[i].seeds.unwrap().p_value.unwrap(), compared.pairs[i].p_holm.unwrap());
+        assert!(p(1).0 == p(1).1 && p(0).1 > p(0).0, "the largest stays, the others grow");
+    }
+
+    #[test]
+    fn sure_seeds_of_a_wild_market_are_no_claim() {
+        let wild = run("wild", &[0.030, 0.031, 0.029, 0.032], 0.2);
+        let calm = run("calm", &[0.020, 0.021, 0.019, 0.022], 0.0);
+        let pair = &side_by_side(&[wild, calm]).pairs[0];
+        let [low, high] = pair.time.unwrap().ci95;
+        assert!(pair.p_holm.unwrap() < 0.05 && low < 0.0 && high > 0.0, "{pair:?}");
+        assert_eq!(pair.better, None);
+    }
+
+    #[test]
+    fn a_single_seed_has_no_test_and_other_seeds_are_not_paired() {
+        let one = run("one", &[0.3], 0.0);
+        let two = run("two", &[0.1, 0.12], 0.0);
+        let pair = &side_by_side(&[one, two]).pairs[0];
+        assert!(!pair.paired && pair.improvement.is_none() && pair.p_holm.is_none() && pair.better.is_none());
+        assert!(pairs::sentence(pair).contains("a single seed has no interval"), "{}", pairs::sentence(pair));
+    }
+
+    #[test]
+    fn labels_are_as_long_as_they_must_be() {
+        let of = |folders: &[&str]| labels(&folders.iter().map(PathBuf::from).collect::<Vec<_>>()).unwrap();
+        assert_eq!(of(&["runs/a", "runs/b"]), ["a", "b"]);
+        assert_eq!(of(&["x/run", "y/run"]), ["x/run", "y/run"]);
+        assert!(labels(&["x/run".into(), "x/run".into()]).is_err());
+    }
+}
