@@ -141,7 +141,7 @@ mod tests {
         let times: Vec<i64> = (0..500).map(|t| MONDAY + t * DAY).collect();
         let worth: Vec<f64> = (0..500).map(|t| 100.0 + f64::from(t % 53) + 0.1 * f64::from(t)).collect();
         let curve = EquityCurve::new(times.clone(), worth.clone(), vec![0.0; 500]).unwrap();
-        let calendar = Calendar::of(&curves(times, &[worth.clone()]), Some(&worth));
+        let calendar = Calendar::of(&curves(times, std::slice::from_ref(&worth)), Some(&worth));
         let months = monthly_returns(&curve);
         assert_eq!((calendar.unit, calendar.periods.len()), (CalendarUnit::Month, months.len()));
         for (period, month) in calendar.periods.iter().zip(&months) {
