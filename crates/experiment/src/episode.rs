@@ -13,6 +13,17 @@ pub struct EpisodeRecord {
     pub ledgers: Vec<Ledger>,
     /// Trades, in order.
     pub fills: Vec<Fill>,
+    /// What was decided at each row but the last, `[T - 1]`; `None` where no policy decided.
+    pub actions: Option<ActionBatch>,
+    /// Reward of the step to each row but the first, as the environment gives it, `[T - 1]`; empty where nobody stepped.
+    pub rewards: Vec<f64>,
+}
+
+impl EpisodeRecord {
+    /// Books that no policy stepped through.
+    pub fn of_books(rows: Vec<u32>, ledgers: Vec<Ledger>, fills: Vec<Fill>) -> Self {
+        Self { rows, ledgers, fills, actions: None, rewards: Vec::new() }
+    }
 }
 
 /// Plays copy 0 of `env` to the end of its episode.
@@ -27,20 +38,32 @@ pub fn play<E>(
     let mut ledgers = Vec::new();
     env.record_fills(true);
     env.ledgers(&mut ledgers);
-    let mut record =
-        EpisodeRecord { rows: vec![env.observations().last_row[0]], ledgers: ledgers.clone(), fills: Vec::new() };
+    let mut record = EpisodeRecord::of_books(vec![env.observations().last_row[0]], ledgers.clone(), Vec::new());
+    let mut taken = ActionBatch::new(&env.spec().action, 0);
     loop {
         decide(env.observations(), &mut actions)?;
+        add(&mut taken, &actions);
         let after = env.step(&actions);
+        record.rewards.push(after.rewards[0]);
         let ended = after.statuses[0] != Status::Running;
         record.rows.push(if ended { after.end.last_row[0] } else { after.next.last_row[0] });
         if ended {
             record.ledgers.push(after.end_ledgers[0]);
             record.fills = env.fills()[0].clone();
+            record.actions = Some(taken);
             return Ok(record);
         }
         env.ledgers(&mut ledgers);
         record.ledgers.push(ledgers[0]);
+    }
+}
+
+/// Puts the actions of a step behind those before it.
+fn add(taken: &mut ActionBatch, step: &ActionBatch) {
+    match (taken, step) {
+        (ActionBatch::Discrete(all), ActionBatch::Discrete(now)) => all.extend(now),
+        (ActionBatch::Continuous { values: all, .. }, ActionBatch::Continuous { values: now, .. }) => all.extend(now),
+        _ => unreachable!("both are of the environment's kind"),
     }
 }
 

@@ -165,11 +165,7 @@ fn benchmark(
 ) -> Result<Option<EpisodeRecord>, pavlov_envs::EnvError> {
     let investors = environment.passive(&world.market, segment)?;
     let held = investors.into_iter().find(|investor| investor.name == BENCHMARK);
-    Ok(held.map(|held| EpisodeRecord {
-        rows: (segment.first..segment.end).collect(),
-        ledgers: held.ledgers,
-        fills: held.fills,
-    }))
+    Ok(held.map(|held| EpisodeRecord::of_books((segment.first..segment.end).collect(), held.ledgers, held.fills)))
 }
 
 #[cfg(test)]

@@ -8,29 +8,26 @@ use pavlov_evaluation::{
     self as evaluation, BaselineReturns, Benchmark, Episode, EquityCurve, Evidence, Paths, TestSpan, TradeRecord,
     Verdict, evaluate,
 };
-use pavlov_rl_core::{ActionSpec, BatchEnv, Ledger, Market, RngTree, Segment};
+use pavlov_rl_core::{BatchEnv, Market, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
-use serde::Deserialize;
 
 use crate::baselines::{self, BENCHMARK, Baseline, INITIAL_ACCOUNT, Kind};
+use crate::curves::{curves, net_worths, weights};
 use crate::episode::{EpisodeRecord, Player, play};
 use crate::error::ExperimentError;
 use crate::plan::Plan;
 use crate::published;
-use crate::report::{
-    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, PriceCurve, Profit, Report, RunReport,
-    SpanCurves, Subject, render_html,
-};
+use crate::report::{BaselineReport, Evaluated, Profit, Report, RunReport, Subject, render_html};
 use crate::tables;
 use crate::train::Trained;
 use crate::world::World;
 use crate::{fees, flags, trials};
 
 /// A trained seed and its books on both spans.
-struct Played<'a> {
-    trained: &'a Trained,
-    train: EpisodeRecord,
-    test: EpisodeRecord,
+pub(crate) struct Played<'a> {
+    pub(crate) trained: &'a Trained,
+    pub(crate) train: EpisodeRecord,
+    pub(crate) test: EpisodeRecord,
 }
 
 /// Judges trained agents and writes tables, `report.json` and `report.html`.
@@ -40,7 +37,8 @@ struct Played<'a> {
 pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]) -> Result<Report, ExperimentError> {
     let played = trained.iter().map(|t| play_both(plan, world, t)).collect::<Result<Vec<_>, _>>()?;
     let baselines = baselines::all(plan, world)?;
-    let mut report = compare(plan, world, &played, &baselines)?;
+    let curves = curves(plan, world, &played, &baselines)?;
+    let mut report = compare(plan, world, &played, &baselines)?.with_sheets(&curves, plan.eval.risk_free);
     report.fee_sweep = Some(fees::sweep(plan, world, trained, &report)?);
     report.flags = flags::of(&report, plan.environment.flaw());
     report.published = published::report(plan, world, &played.iter().map(|p| &p.test).collect::<Vec<_>>(), &baselines);
@@ -48,16 +46,6 @@ pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]
     for seed in &played {
         write_tables(disk, &folder.seed(seed.trained.seed), world, seed)?;
     }
-    let curves = Curves {
-        price: price_curve(world),
-        train: span_curves(&world.market, &played, &baselines, |p| &p.train, |b| &b.train),
-        test: span_curves(&world.market, &played, &baselines, |p| &p.test, |b| &b.test),
-        actions: match &world.training.spec().action {
-            ActionSpec::Discrete { names } => names.iter().map(|name| (*name).to_owned()).collect(),
-            ActionSpec::Continuous { .. } => Vec::new(),
-        },
-        learning: trained.iter().map(learning).collect::<Result<_, _>>()?,
-    };
     let html = render_html(&report, &curves, &plan.to_toml().to_string(), &world.data_notes);
     let text = report.to_json().map_err(|e| ExperimentError::Encode { what: "report.json", reason: e.to_string() })?;
     write_atomic(&**disk, &folder.report_html(), html.as_bytes())?;
@@ -147,7 +135,7 @@ fn compare(
         reports.insert(baseline.name.clone(), report);
         compared.push(evaluation::Baseline { name: baseline.name.clone(), returns });
     }
-    let collapsed = collapsed(played, baselines);
+    let collapsed = collapsed(&world.market, played, baselines);
     let agent: Vec<Vec<f64>> = played.iter().map(|p| net_worths(&p.test)).collect();
     let held: Vec<Vec<f64>> = on_test.map(net_worths).into_iter().collect();
     // An account that was ruined has fewer bars, and no returns that could be drawn again.
@@ -188,10 +176,14 @@ const COLLAPSED_SHARE: f64 = 0.95;
 const SAME_EXPOSURE: f64 = 0.01;
 
 /// For each seed the constant policy that it collapsed to on the test span: whatever actions it takes, it holds the same
-/// share of its net worth.
-fn collapsed(played: &[Played<'_>], baselines: &[Baseline]) -> Vec<Option<String>> {
-    let constant = || baselines.iter().filter(|b| b.kind == Kind::Constant);
-    let like = |p: &Played<'_>| constant().find(|b| holds_the_same(&p.test, &b.test[0])).map(|b| b.name.clone());
+/// share of its net worth in each asset.
+fn collapsed(market: &Market, played: &[Played<'_>], baselines: &[Baseline]) -> Vec<Option<String>> {
+    let constant = baselines.iter().filter(|b| b.kind == Kind::Constant);
+    let constant: Vec<_> = constant.map(|b| (b.name.as_str(), weights(market, &b.test[0]))).collect();
+    let like = |p: &Played<'_>| {
+        let held = weights(market, &p.test);
+        constant.iter().find(|(_, other)| same_weights(&held, other)).map(|(name, _)| (*name).to_owned())
+    };
     played.iter().map(like).collect()
 }
 
@@ -212,10 +204,12 @@ fn collapse_notes(played: &[Played<'_>], collapsed: &[Option<String>]) -> Vec<St
     names.into_iter().map(sentence).collect()
 }
 
-fn holds_the_same(a: &EpisodeRecord, b: &EpisodeRecord) -> bool {
-    let exposure = |l: &Ledger| l.holdings_value / l.net_worth();
-    let same = a.ledgers.iter().zip(&b.ledgers).filter(|(a, b)| (exposure(a) - exposure(b)).abs() <= SAME_EXPOSURE);
-    same.count() as f64 >= COLLAPSED_SHARE * a.ledgers.len() as f64
+/// Whether two accounts held the same of each asset, `[N][T]`, at nearly all bars of the first.
+fn same_weights(held: &[Vec<f64>], other: &[Vec<f64>]) -> bool {
+    let bars = held.first().map_or(0, Vec::len);
+    let alike =
+        |t: &usize| held.iter().zip(other).all(|(a, b)| b.get(*t).is_some_and(|b| (a[*t] - b).abs() <= SAME_EXPOSURE));
+    (0..bars).filter(alike).count() as f64 >= COLLAPSED_SHARE * bars as f64
 }
 
 fn test_span(world: &World) -> TestSpan {
@@ -271,77 +265,23 @@ fn write_tables(
     seed: &Played<'_>,
 ) -> Result<(), ExperimentError> {
     let spans = [("train", &seed.train), ("test", &seed.test)];
-    write_atomic(&**disk, &folder.equity(), &tables::equity(&world.market, &spans)?)?;
+    write_atomic(&**disk, &folder.equity(), &tables::equity(&world.market, &world.training.spec().action, &spans)?)?;
     write_atomic(&**disk, &folder.fills(), &tables::fills(&world.market, &spans)?)?;
     Ok(())
 }
 
-fn net_worths(record: &EpisodeRecord) -> Vec<f64> {
-    record.ledgers.iter().map(Ledger::net_worth).collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn price_curve(world: &World) -> PriceCurve {
-    let rows = world.train.first as usize..world.test.end as usize;
-    PriceCurve { times: world.market.times[rows.clone()].to_vec(), close: world.market.prices.close[rows].to_vec() }
-}
-
-fn span_curves<'a>(
-    market: &Market,
-    played: &'a [Played<'_>],
-    baselines: &'a [Baseline],
-    of_agent: impl Fn(&'a Played<'_>) -> &'a EpisodeRecord,
-    of_baseline: impl Fn(&'a Baseline) -> &'a Vec<EpisodeRecord>,
-) -> SpanCurves {
-    let rows = of_baseline(&baselines[0])[0].rows.iter().map(|row| *row as usize);
-    let agents = played.iter().map(|p| {
-        let record = of_agent(p);
-        let held = record
-            .rows
-            .iter()
-            .zip(&record.ledgers)
-            .map(|(row, l)| l.holdings_value / market.prices.close[*row as usize]);
-        AgentCurve { seed: p.trained.seed, net_worth: net_worths(record), position: held.collect() }
-    });
-    let means = baselines.iter().map(|b| {
-        let curves: Vec<_> = of_baseline(b).iter().map(net_worths).collect();
-        BaselineCurve { name: b.name.clone(), net_worth: mean(&curves) }
-    });
-    SpanCurves {
-        times: rows.clone().map(|row| market.times[row]).collect(),
-        close: rows.map(|row| market.prices.close[row]).collect(),
-        agents: agents.collect(),
-        baselines: means.collect(),
+    #[test]
+    fn accounts_that_hold_other_assets_are_not_the_same_although_both_hold_all_they_have() {
+        let all = |first: f64| vec![vec![first; 100], vec![1.0 - first; 100]];
+        assert!(same_weights(&all(0.3), &all(0.305)));
+        assert!(!same_weights(&all(0.3), &all(0.8)));
+        let mut once = all(0.3);
+        once[0][7] = 0.9;
+        assert!(same_weights(&once, &all(0.3)), "a bar may differ");
+        assert!(!same_weights(&all(0.3), &[vec![0.3; 10], vec![0.7; 10]]), "it ended early");
     }
-}
-
-/// Mean of curves by bar, as far as all of them go.
-fn mean(curves: &[Vec<f64>]) -> Vec<f64> {
-    let len = curves.iter().map(Vec::len).min().unwrap_or(0);
-    (0..len).map(|t| curves.iter().map(|c| c[t]).sum::<f64>() / curves.len() as f64).collect()
-}
-
-/// The learning curve in a seed's metrics log.
-fn learning(trained: &Trained) -> Result<LearningCurve, ExperimentError> {
-    let mut curve = LearningCurve { seed: trained.seed, ..LearningCurve::default() };
-    for line in trained.log.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-        let line: Logged = serde_json::from_slice(line).map_err(|e| {
-            ExperimentError::checkpoint(trained.seed, format!("a line of its metrics log cannot be read: {e}"))
-        })?;
-        let (Some(profit), Some(actions)) = (line.episode_profit, line.episode_actions) else { continue };
-        curve.env_steps.push(line.env_steps);
-        curve.episodes.push(line.episodes);
-        curve.episode_profit.push(profit);
-        curve.episode_actions.resize(actions.len(), Vec::new());
-        curve.episode_actions.iter_mut().zip(actions).for_each(|(column, count)| column.push(count));
-    }
-    Ok(curve)
-}
-
-/// What the report takes from a line of a metrics log; the means are `None` where no episode ended.
-#[derive(Deserialize)]
-struct Logged {
-    env_steps: u64,
-    episodes: u64,
-    episode_profit: Option<f64>,
-    episode_actions: Option<Vec<f64>>,
 }

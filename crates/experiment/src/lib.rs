@@ -20,6 +20,7 @@ pub mod audit;
 mod augment;
 pub mod baselines;
 pub mod compare;
+mod curves;
 pub mod data;
 mod episode;
 mod error;

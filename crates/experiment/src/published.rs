@@ -11,7 +11,7 @@ use crate::baselines::Baseline;
 use crate::episode::EpisodeRecord;
 use crate::plan::Plan;
 use crate::report::format::{escape, grouped, typographic};
-use crate::report::html::prose;
+use crate::report::markup::section;
 use crate::source::suggestion;
 use crate::world::World;
 
@@ -206,11 +206,14 @@ pub fn section_html(report: Option<&PublishedReport>) -> String {
         )
     };
     let rows: String = report.metrics.iter().map(row).collect();
-    format!(
-        "<h2>Beside what was published</h2><p class=\"under\">{} Ours are computed by the publication's definitions, with its \
-         percentages, over the seeds; they differ from those above where its definitions do.</p>\n\
-         <div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>Metric</th><th scope=\"col\">Published</th>\
-         <th scope=\"col\" class=\"agent-col\">Ours</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>\n",
-        prose(&report.source)
-    )
+    let under = format!(
+        "{} Ours are computed by the publication's definitions, with its percentages, over the seeds; they differ from \
+         those above where its definitions do.",
+        report.source
+    );
+    let table = format!(
+        "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>Metric</th><th scope=\"col\">Published</th>\
+         <th scope=\"col\" class=\"agent-col\">Ours</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>\n"
+    );
+    section("published", "Beside what was published", &under, &table)
 }

@@ -26,18 +26,49 @@ fn the_report_shows_prices_both_spans_and_training_and_is_rebuilt_byte_for_byte(
     let figures: Vec<&str> = written[0].split("<figure class=\"chart\">").skip(1).collect();
     let title = |figure: &&str| figure.split("<h3>").nth(1).unwrap().split("</h3>").next().unwrap().to_owned();
     let titles: Vec<String> = figures.iter().map(title).collect();
-    let span = |name: &str| {
-        ["Net worth", "Profit", "Drawdown", "BTC held against the price"].map(|what| format!("{what} on the {name}"))
+    let on = |span: &str, before: &[&str], what: &[&str]| -> Vec<String> {
+        what.iter()
+            .map(|what| if before.contains(what) { (*what).to_owned() } else { format!("{what} on the {span}") })
+            .collect()
     };
+    let small = ["Seed 1", "Seed 2"];
+    let span = [
+        "Equity",
+        "Profit",
+        "Rewards",
+        "Drawdown",
+        "Rolling Sharpe ratio",
+        "Trades",
+        "Held by the seeds",
+        "Seed 1",
+        "Seed 2",
+        "Actions over time",
+    ];
+    let training = [
+        "Episode profit over training",
+        "Actions per episode over training",
+        "Loss",
+        "Policy loss",
+        "Value loss",
+        "Entropy",
+        "Divergence from the policy that acted",
+        "Clipped rows",
+        "Explained variance",
+        "Norm of the gradient",
+        "Learning rate",
+    ];
     let expected = [
+        on("test span", &small, &span),
+        training.map(String::from).to_vec(),
+        on("training span, in sample", &small, &span),
         vec!["Price on the training and the test span".to_owned()],
-        span("test span").to_vec(),
-        span("training span, in sample").to_vec(),
-        vec!["Episode profit over training".into(), "Actions per episode over training".into()],
     ];
     assert_eq!(titles, expected.concat());
     for name in ["hold", "buy", "sell"] {
-        assert!(figures[10].contains(&format!("data-label=\"{name}\"")), "no line for {name}");
+        for title in ["Actions per episode over training", "Actions over time on the test span"] {
+            let figure = figures[titles.iter().position(|t| t == title).unwrap()];
+            assert!(figure.contains(&format!("data-label=\"{name}\"")), "{title}: no line for {name}");
+        }
     }
 
     files.iter().for_each(|file| std::fs::remove_file(file).unwrap());

@@ -1,7 +1,7 @@
 use pavlov_rl_core::{AgentError, Checkpoint, Rng, UpdateStats};
 
 use super::{DoubleDqn, Target};
-use crate::losses::{DoubleQLoss, DoubleQRows, double_q};
+use crate::losses::{DoubleQLoss, DoubleQRows, best, double_q};
 use crate::nn::{Inference, MlpGradient, Pass};
 use crate::optim::clip_factor;
 use crate::replay::ReplayBatch;
@@ -57,7 +57,10 @@ impl DoubleDqn {
         self.require_finite("the norm of the gradient", norm)?;
         self.descend(norm);
         self.replay.learnt(&self.work.batch.places, &self.work.errors);
-        self.tally.add(&loss, norm);
+        let Work { batch, q, next_target, .. } = &self.work;
+        let follows = |row: usize| batch.discounts[row] != 0.0;
+        let highest = [mean_of_best(q, n, |_| true), mean_of_best(next_target, n, follows)];
+        self.tally.add(&loss, norm, highest);
         Ok(())
     }
 
@@ -110,21 +113,30 @@ impl DoubleDqn {
     }
 }
 
+/// Mean over `n` rows of their highest value; one that does not count adds 0.
+fn mean_of_best(values: &[f32], n: usize, counts: impl Fn(usize) -> bool) -> f64 {
+    let rows = values.chunks_exact(values.len() / n).enumerate().filter(|(row, _)| counts(*row));
+    rows.map(|(_, values)| f64::from(values[best(values)])).sum::<f64>() / n as f64
+}
+
 /// Means over the gradient steps of an update.
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) steps: f64,
     loss: DoubleQLoss,
+    /// Highest values of the online network in the first states and of the target network in the next ones.
+    highest: [f64; 2],
     grad_norm: f64,
     /// Whether every environment's episode ended with the last step.
     pub(super) all_ended: bool,
 }
 
 impl Tally {
-    fn add(&mut self, loss: &DoubleQLoss, grad_norm: f64) {
+    fn add(&mut self, loss: &DoubleQLoss, grad_norm: f64, highest: [f64; 2]) {
         let sum = &mut self.loss;
         self.steps += 1.0;
         self.grad_norm += grad_norm;
+        self.highest.iter_mut().zip(highest).for_each(|(sum, value)| *sum += value);
         sum.loss += loss.loss;
         sum.q_online += loss.q_online;
         sum.q_target += loss.q_target;
@@ -137,10 +149,24 @@ impl Tally {
             ("loss", loss),
             ("q_online", q_online),
             ("q_target", q_target),
+            ("q_online_max", self.highest[0]),
+            ("q_target_max", self.highest[1]),
             ("abs_td_error", abs_error),
             ("grad_norm", self.grad_norm),
         ];
         let means = sums.into_iter().map(|(name, sum)| (name, sum / self.steps));
         means.chain([("epsilon", epsilon), ("replay_len", replay_len as f64)]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_nothing_follows_counts_as_nothing() {
+        let values = [1.0, 3.0, f32::NAN, f32::NAN, -2.0, -5.0];
+        assert_eq!(mean_of_best(&values, 3, |row| row != 1), 1.0 / 3.0);
+        assert_eq!(mean_of_best(&values[..2], 1, |_| true), 3.0);
     }
 }

@@ -140,7 +140,7 @@ fn sharpe(record: &EpisodeRecord) -> Option<f64> {
 }
 
 fn record(segment: Segment, ledgers: Vec<Ledger>, fills: Vec<Fill>) -> EpisodeRecord {
-    EpisodeRecord { rows: (segment.first..segment.end).collect(), ledgers, fills }
+    EpisodeRecord::of_books((segment.first..segment.end).collect(), ledgers, fills)
 }
 
 fn constant(span: &dyn BatchFactory, action: Action<'_>) -> EpisodeRecord {

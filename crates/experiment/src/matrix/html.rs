@@ -5,7 +5,8 @@ use pavlov_evaluation::Level;
 use crate::matrix::results::{CellReport, MatrixReport};
 use crate::matrix::{plots, text};
 use crate::report::format::{escape, grouped, percent, typographic};
-use crate::report::html::{STYLE, prose};
+use crate::report::html::STYLE;
+use crate::report::markup::prose;
 
 /// Renders the page; `config_toml` is the run's plan.
 pub fn page(report: &MatrixReport, config_toml: &str) -> String {

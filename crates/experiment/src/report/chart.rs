@@ -4,30 +4,31 @@ use super::format::escape;
 use super::panel::{Panel, XAxis, range};
 
 /// One panel, or several above each other over the same horizontal axis.
-pub(super) struct Chart {
-    pub(super) title: String,
+pub(crate) struct Chart {
+    pub(crate) title: String,
     /// What is shown, in a sentence; also read out to who cannot see the plots.
-    pub(super) caption: String,
-    pub(super) x: XAxis,
-    pub(super) panels: Vec<Panel>,
+    pub(crate) caption: String,
+    pub(crate) x: XAxis,
+    pub(crate) panels: Vec<Panel>,
 }
 
 impl Chart {
     /// The figure as HTML, or nothing if there are no two points to join.
-    pub(super) fn render(&self) -> Option<String> {
+    pub(crate) fn render(&self) -> Option<String> {
         let [from, to] = range(self.panels.iter().flat_map(Panel::xs)).filter(|[from, to]| to > from)?;
         let panel = |(i, panel): (usize, &Panel)| {
             let about = match self.panels.len() {
                 1 => format!("{}. {}", self.title, self.caption),
                 _ => format!("{}: {}. {}", self.title, panel.y.label, self.caption),
             };
-            panel.render(self.x, [from, to], &about, i + 1 == self.panels.len())
+            let about = about.trim_end();
+            panel.render(self.x, [from, to], about, i + 1 == self.panels.len())
         };
         let panels = self.panels.iter().enumerate().map(panel).collect::<Option<String>>()?;
+        let caption = if self.caption.is_empty() { String::new() } else { format!("<p>{}</p>", escape(&self.caption)) };
         Some(format!(
-            "<figure class=\"chart\"><figcaption><h3>{}</h3><p>{}</p></figcaption>{}{panels}</figure>\n",
+            "<figure class=\"chart\"><figcaption><h3>{}</h3>{caption}</figcaption>{}{panels}</figure>\n",
             escape(&self.title),
-            escape(&self.caption),
             self.legend(),
         ))
     }
@@ -42,7 +43,7 @@ impl Chart {
         let lines =
             self.panels.iter().flat_map(|p| p.lines.iter().rev().take(1).chain(p.lines.iter().rev().skip(1).rev()));
         for (label, class, kind) in lines.map(|l| (l.label.as_deref(), l.class.as_str(), "line")).chain(bands) {
-            let Some(label) = label.filter(|label| !labels.contains(label)) else { continue };
+            let Some(label) = label.filter(|label| !label.is_empty() && !labels.contains(label)) else { continue };
             labels.push(label);
             let mark = match kind {
                 "line" => format!("<path class=\"line {class}\" d=\"M0 5H26\"/>"),
@@ -53,6 +54,12 @@ impl Chart {
         }
         if labels.len() > 1 { format!("<ul class=\"legend\">{items}</ul>") } else { String::new() }
     }
+}
+
+/// Small charts side by side, as many as the page is wide.
+pub(crate) fn grid(charts: impl IntoIterator<Item = Chart>) -> String {
+    let charts: String = charts.into_iter().filter_map(|chart| chart.render()).collect();
+    if charts.is_empty() { charts } else { format!("<div class=\"grid-of\">{charts}</div>\n") }
 }
 
 #[cfg(test)]

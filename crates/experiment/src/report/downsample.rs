@@ -72,6 +72,23 @@ pub(super) fn band(xs: &[f64], low: &[f64], high: &[f64]) -> Vec<(f64, f64, f64)
     joined
 }
 
+/// Middle places, means, lowest and highest values of at most `most` parts of equal length; values that are not finite are
+/// left out, and so are parts that have no others.
+pub(super) fn blocks(xs: &[f64], ys: &[f64], most: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>, Vec<f64>) {
+    let points: Vec<(f64, f64)> = xs.iter().copied().zip(ys.iter().copied()).filter(|(_, y)| y.is_finite()).collect();
+    let count = points.len().min(most);
+    let (mut places, mut means, mut lows, mut highs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for i in 0..count {
+        let part = &points[i * points.len() / count..(i + 1) * points.len() / count];
+        let (low, high) = extremes(part);
+        places.push(part.iter().map(|p| p.0 - part[0].0).sum::<f64>() / part.len() as f64 + part[0].0);
+        means.push(part.iter().map(|p| p.1).sum::<f64>() / part.len() as f64);
+        lows.push(part[low].1);
+        highs.push(part[high].1);
+    }
+    (places, means, lows, highs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +121,13 @@ mod tests {
             let cover = kept.iter().rev().find(|p| p.0 <= *x).unwrap();
             assert!(cover.1 <= *l && cover.2 >= *h);
         }
+    }
+
+    #[test]
+    fn blocks_have_the_mean_and_the_range_of_their_points() {
+        let (places, means, low, high) = blocks(&[0.0, 1.0, 2.0, 3.0, 4.0], &[1.0, 3.0, f64::NAN, 7.0, 9.0], 2);
+        assert_eq!((places, means), (vec![0.5, 3.5], vec![2.0, 8.0]));
+        assert_eq!((low, high), (vec![1.0, 7.0], vec![3.0, 9.0]));
+        assert!(blocks(&[], &[], 5).0.is_empty());
     }
 }

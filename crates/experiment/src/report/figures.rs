@@ -1,56 +1,84 @@
-//! The charts of a report, by section: prices, both spans, training.
+//! The parts of a report with charts, one function a section of the page.
 
-use super::chart::Chart;
+use super::Report;
+use super::chart::{Chart, grid};
+use super::conduct::{conduct, prices};
 use super::curves::{Curves, SpanCurves};
-use super::format::escape;
-use super::panel::{Line, NamedSpan, Panel, Scale, XAxis};
+use super::markup::{fold, section};
+use super::panel::{Line, NamedSpan, Panel, XAxis};
 use super::span_figures::SpanFigures;
 use super::ticks::day_of;
+use super::time_tables::{calendar, worst_drawdowns};
 use super::training_figures::{actions, profits};
-use super::{ProfitSummary, Report};
+use super::update_figures::updates;
 
-/// All charts as HTML in sections, in the order of the page; what has no data is left out.
-pub(super) fn figures(report: &Report, curves: &Curves) -> String {
-    let subject = &report.subject;
-    let span = |name: &'static str, curves, profit: &ProfitSummary| {
-        SpanFigures { name, report, curves, profit: *profit }.charts()
-    };
-    [
-        section(
-            "Prices",
-            "What could be traded. Point at a chart to read its values.",
-            vec![price(curves, &subject.money, &subject.asset)],
-        ),
-        section(
-            "On the test span",
-            "The agent never learned from these bars: this is what the verdict is about.",
-            span("test span", &curves.test, &report.profit),
-        ),
-        section(
-            "On the training span, in sample",
-            "After training, the agent plays the bars that it learned from once through. This shows what it memorised, \
-             not what it can do, and has no part in the verdict.",
-            span("training span, in sample", &curves.train, &report.train_profit),
-        ),
-        section(
-            "Over training",
-            "What the episodes brought that the agent learned from, and what it did in them.",
-            vec![profits(report, &curves.learning), actions(report, curves)],
-        ),
-    ]
-    .concat()
+/// How the accounts went on the test span.
+pub(super) fn equity(report: &Report, curves: &Curves) -> String {
+    let span = on_test(report, curves);
+    let under = "Test span. The agent never learned from these bars: this is what the verdict is about. Point at a chart to \
+                 read its values.";
+    section("equity", "Equity", under, &drawn([span.equity(), span.profit(), span.rewards()]))
 }
 
-fn section(title: &str, under: &str, charts: Vec<Option<Chart>>) -> String {
-    let charts: String = charts.into_iter().flatten().filter_map(|chart| chart.render()).collect();
-    match charts.is_empty() {
-        true => charts,
-        false => format!("<h2>{title}</h2><p class=\"under\">{}</p>\n{charts}", escape(under)),
-    }
+/// How far and for how long the agent was below its peak on the test span.
+pub(super) fn falls(report: &Report, curves: &Curves) -> String {
+    let span = on_test(report, curves);
+    let under = "Test span. How far an account fell from its own peak, and for how long.";
+    section("drawdowns", "Drawdowns", under, &[drawn([span.underwater()]), worst_drawdowns(&span)].concat())
+}
+
+/// When the agent earned on the test span.
+pub(super) fn when(report: &Report, curves: &Curves) -> String {
+    let span = on_test(report, curves);
+    let under = "Test span. Whether the result comes from many stretches of time or from one.";
+    section("when", "When did it earn?", under, &[calendar(&span), drawn([span.rolling()])].concat())
+}
+
+/// What the agent did on the test span.
+pub(super) fn what_it_did(report: &Report, curves: &Curves) -> String {
+    let under = "Test span. What was bought and sold, what was held, and which actions were taken.";
+    section("conduct", "What did it do?", under, &conduct(&on_test(report, curves), curves))
+}
+
+/// How the agent learned.
+pub(super) fn learned(report: &Report, curves: &Curves) -> String {
+    let under = "What the episodes brought that the agent learned from, what it did in them, and the figures of its updates: \
+                 medians over the seeds of means over blocks of updates, by environment steps.";
+    let charts = drawn([profits(report, &curves.learning), actions(report, curves)]);
+    section("learning", "How did it learn?", under, &[charts, grid(updates(&curves.learning))].concat())
+}
+
+/// The same pictures of the training span, folded.
+pub(super) fn in_sample(report: &Report, curves: &Curves) -> String {
+    let span = SpanFigures {
+        name: "training span, in sample",
+        report,
+        curves: &curves.train,
+        sheet: &report.train_sheet,
+        profit: report.train_profit,
+    };
+    let body = [
+        drawn([span.equity(), span.profit(), span.rewards(), span.underwater()]),
+        worst_drawdowns(&span),
+        calendar(&span),
+        drawn([span.rolling()]),
+        conduct(&span, curves),
+    ];
+    let under = "After training, the agent plays the bars that it learned from once through. This shows what it memorised, \
+                 not what it can do, and has no part in the verdict.";
+    section("in-sample", "In sample", under, &fold("The training span in the same pictures", &body.concat()))
+}
+
+fn on_test<'a>(report: &'a Report, curves: &'a Curves) -> SpanFigures<'a> {
+    SpanFigures { name: "test span", report, curves: &curves.test, sheet: &report.sheet, profit: report.profit }
+}
+
+fn drawn<const N: usize>(charts: [Option<Chart>; N]) -> String {
+    charts.into_iter().flatten().filter_map(|chart| chart.render()).collect()
 }
 
 /// The price through both spans, each of them shaded.
-fn price(curves: &Curves, money: &str, asset: &str) -> Option<Chart> {
+pub(super) fn price(report: &Report, curves: &Curves) -> Option<Chart> {
     let named = |label: &str, span: &SpanCurves| {
         let (first, last) = (*span.times.first()? as f64, *span.times.last()? as f64);
         Some(NamedSpan { label: label.into(), from: first, to: last })
@@ -61,9 +89,8 @@ fn price(curves: &Curves, money: &str, asset: &str) -> Option<Chart> {
         period(&curves.train.times),
         period(&curves.test.times)
     );
-    let line = line("price", "ink", &stamps(&curves.price.times), curves.price.close.clone());
-    let label = format!("{money} for one {asset}");
-    let panel = Panel { spans, lines: vec![line], ..Panel::new(&label, Scale::Linear, 260) };
+    let xs = stamps(&curves.price.times);
+    let panel = Panel { spans, ..prices(&curves.assets, &report.subject.money, &xs, &curves.price.close, 260) };
     let title = "Price on the training and the test span".to_owned();
     Some(Chart { title, caption, x: XAxis::Time, panels: vec![panel] })
 }

@@ -5,16 +5,23 @@ for (const figure of document.querySelectorAll('.chart')) {
     const svg = plot.querySelector('.frame'), d = svg.dataset;
     const lines = [...svg.querySelectorAll('path[data-label]:not(.thin)')].map(path => ({
       label: path.dataset.label,
-      points: path.getAttribute('d').slice(1).split('L').map(pair => pair.split(' ').map(Number)),
+      points: path.getAttribute('d').slice(1).split(/[LM]/).map(pair => pair.split(' ').map(Number)),
     }));
     lines.unshift(...lines.splice(-1));
+    // The outline of a stacked area runs along its top and back along its bottom.
+    const stack = [...svg.querySelectorAll('path.stack[data-label]')].map(path => {
+      const outline = path.getAttribute('d').slice(1, -1).split('L').map(pair => pair.split(' ').map(Number));
+      return { label: path.dataset.label, points: outline.slice(0, outline.length / 2).map(([x, top], i) => [x, outline[outline.length - 1 - i][1] - top]) };
+    }).reverse();
     const [y0, y1] = [d.y0, d.y1].map(Number);
     const text = share => {
       const y = y0 + share * (y1 - y0);
       return d.y === 'percent' ? (100 * y).toFixed(1) + ' %'
         : (d.y === 'log' ? 10 ** y : y).toLocaleString('en', { maximumSignificantDigits: 4 });
     };
-    return { plot, svg, lines, text, axis: plot.previousElementSibling.textContent, cursor: element('div', 'cursor', plot) };
+    const height = units => d.y === 'percent' ? (units / 100 * (y1 - y0)).toFixed(1) + ' %'
+      : (units / 10000 * (y1 - y0)).toLocaleString('en', { maximumSignificantDigits: 3 });
+    return { plot, svg, lines, stack, height, text, axis: plot.previousElementSibling.textContent, cursor: element('div', 'cursor', plot) };
   });
   const tip = element('div', 'tip', figure), hide = hidden => [tip, ...panels.map(p => p.cursor)].forEach(e => { e.hidden = hidden; });
   hide(true);
@@ -35,6 +42,10 @@ for (const figure of document.querySelectorAll('.chart')) {
       for (const line of panel.lines) {
         const row = element('span', '', tip), value = panel.text(1 - nearest(line.points, at)[1] / 10000);
         for (const text of [line.label, value]) element('i', '', row).textContent = text;
+      }
+      for (const { label, points } of panel.stack) {
+        const row = element('span', '', tip), value = panel.height(nearest(points, at)[1]);
+        for (const text of [label, value]) element('i', '', row).textContent = text;
       }
       panel.cursor.style.left = box.left - outer.left + share * box.width + 'px';
     }

@@ -1,248 +1,111 @@
 //! One self-contained page: it loads nothing, follows the reader's light or dark setting and fits a phone.
+//!
+//! Sections follow the questions of a reader: what can be claimed, what must be known, the numbers, how it went, when it
+//! earned, what it did, whether it is robust, how it learned, where it comes from.
 
-use pavlov_evaluation::{Level, METRICS, Outcome};
-
-use super::figures::figures;
+use super::figures::{equity, falls, in_sample, learned, price, what_it_did, when};
 use super::forest::forest;
-use super::format::{escape, grouped, percent, plus, typographic};
-use super::table::{Cell, Column, ResultTable, Row, Span};
-use super::{Curves, Report, RunReport};
+use super::format::escape;
+use super::head::{banner, notes, tiles, verdict};
+use super::markup::{fold, prose, section};
+use super::results::results;
+use super::robust::robust;
+use super::{Curves, Report};
 
+/// The look of every page.
 pub(crate) const STYLE: &str = include_str!("style.css");
-const HOVER: &str = include_str!("hover.js");
+/// Reads values under the pointer; a page is complete without it.
+pub(crate) const HOVER: &str = include_str!("hover.js");
 
 /// Renders the page: every number in it is the report's, the series behind the charts are `curves`.
 ///
 /// `config_toml` is the resolved config; `data_notes` are sentences about the data (span, source, gaps).
 pub fn render_html(report: &Report, curves: &Curves, config_toml: &str, data_notes: &[String]) -> String {
-    let name = escape(&report.subject.name);
-    let body = [
-        verdict(report),
-        tiles(report),
-        notes(report),
-        results(report),
-        crate::published::section_html(report.published.as_ref()),
-        forest(report),
-        figures(report, curves),
-        seeds(report),
-        provenance(report, config_toml, data_notes),
-    ]
-    .concat();
+    let parts = [
+        (verdict(report), "Verdict"),
+        (notes(report), "Flags"),
+        (key_numbers(report), "Key numbers"),
+        (crate::published::section_html(report.published.as_ref()), "As published"),
+        (equity(report, curves), "Equity"),
+        (falls(report, curves), "Drawdowns"),
+        (when(report, curves), "When it earned"),
+        (what_it_did(report, curves), "What it did"),
+        (robust(report), "Is it robust"),
+        (learned(report, curves), "How it learned"),
+        (in_sample(report, curves), "In sample"),
+        (provenance(report, curves, config_toml, data_notes), "Provenance"),
+    ];
+    let body = [contents(&parts), parts.map(|(part, _)| part).concat()].concat();
+    page(&report.subject.name, "Pavlov report", &banner(report), &report.verdict.headline, &body)
+}
+
+/// A whole page around its body; `above` comes first of all, `headline` ends the title.
+pub(crate) fn page(name: &str, eyebrow: &str, above: &str, headline: &str, body: &str) -> String {
+    let name = escape(name);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{name}: {}</title>\n<style>\n{STYLE}</style></head>\n<body><main>\n\
-         <p class=\"eyebrow\">Pavlov report</p><h1>{name}</h1>\n{body}</main>\n<script>\n{HOVER}</script></body></html>\n",
-        escape(&report.verdict.headline.replace('`', ""))
+         <title>{name}: {}</title>\n<style>\n{STYLE}</style></head>\n<body>{MARKS}<main>\n{above}\
+         <p class=\"eyebrow\">{}</p><h1>{name}</h1>\n{body}</main>\n<script>\n{HOVER}</script></body></html>\n",
+        escape(&headline.replace('`', "")),
+        escape(eyebrow)
     )
 }
 
-/// A sentence as HTML: words in backticks are code, minus signs are real ones and percent signs stay with their number.
-pub(crate) fn prose(sentence: &str) -> String {
-    let parts = sentence.split('`').enumerate();
-    let plain = |text: &str| escape(text).replace(" -", " \u{2212}").replace(" %", "\u{a0}%");
-    parts.map(|(i, text)| if i % 2 == 1 { format!("<code>{}</code>", escape(text)) } else { plain(text) }).collect()
-}
+/// The triangles of purchases and sales, drawn once and used by name; their tips are at the origin.
+const MARKS: &str = "<svg class=\"defs\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>\
+     <path id=\"up\" d=\"M0 2L4.5 10H-4.5Z\"/><path id=\"down\" d=\"M0 -2L4.5 -10H-4.5Z\"/></defs></svg>";
 
-fn section(title: &str, under: &str) -> String {
-    format!("<h2>{title}</h2><p class=\"under\">{under}</p>\n")
-}
-
-fn verdict(report: &Report) -> String {
-    let (class, sign) = match report.verdict.level() {
-        Level::Better => ("better", "\u{25b2}"),
-        Level::Worse => ("worse", "\u{25bc}"),
-        Level::Unclear if report.verdict.outcome == Outcome::OneSeed => ("unclear", "?"),
-        Level::Unclear => ("unclear", "\u{2248}"),
-        Level::Collapsed => ("unclear", "="),
-    };
-    let sentences = report.verdict.sentences.iter().enumerate();
-    let paragraphs: String = sentences
-        .map(|(i, s)| format!("<p{}>{}</p>", if i == 0 { " class=\"first\"" } else { "" }, prose(s)))
-        .collect();
-    format!(
-        "<section class=\"verdict {class}\"><div class=\"badge\"><span aria-hidden=\"true\"><i>{sign}</i></span>{}</div>{paragraphs}</section>\n",
-        prose(&report.verdict.headline)
-    )
-}
-
-/// The four numbers to take away.
-fn tiles(report: &Report) -> String {
-    let verdict = &report.verdict;
-    let points = |x: f64| typographic(percent(x, true).trim_end_matches(" %"));
-    let agent = report.summary.get("cumulative_return").and_then(|s| s.mean);
-    let benchmark =
-        report.baselines.get(&verdict.benchmark).and_then(|b| b.metrics.get("cumulative_return").copied().flatten());
-    let shown = |value: Option<f64>| value.map_or("-".to_owned(), |v| typographic(&percent(v, true)));
-    let against = verdict.comparisons.get(&verdict.benchmark);
-    let interval = against.and_then(|c| c.ci95).map_or("one seed has no interval".to_owned(), |[low, high]| {
-        format!("95 % interval {} to {}", points(low), points(high))
-    });
-    let difference = against.map_or("-".to_owned(), |c| points(c.difference));
-    let (seeds, plural) = (verdict.seeds, if verdict.seeds == 1 { "" } else { "s" });
-    let tile = |title: &str, value: &str, small: &str| {
-        format!("<div><dt>{title}</dt><dd>{value}<small>{small}</small></dd></div>")
-    };
-    [
-        "<dl class=\"tiles\">".to_owned(),
-        tile(
-            if seeds == 1 { "Agent, return" } else { "Agent, mean return" },
-            &shown(agent),
-            &format!("{seeds} seed{plural}, test span"),
-        ),
-        tile(&escape(&verdict.benchmark), &shown(benchmark), "return, test span"),
-        tile("Difference, percentage points", &difference, &interval),
-        tile(
-            "Test span",
-            &format!("{} days", grouped(verdict.days, 0)),
-            &format!("{} periods", grouped(verdict.periods as f64, 0)),
-        ),
-        "</dl>\n".to_owned(),
-    ]
-    .concat()
-}
-
-fn notes(report: &Report) -> String {
-    if report.subject.notes.is_empty() {
-        return String::new();
-    }
-    let items: String = report.subject.notes.iter().map(|note| format!("<li>{}</li>", prose(note))).collect();
-    format!("<section class=\"notes\"><h3>Know before you trust these numbers</h3><ul>{items}</ul></section>\n")
-}
-
-fn results(report: &Report) -> String {
-    let terms: String = METRICS.iter().map(|m| format!("<dt>{}</dt><dd>{}</dd>", m.label, escape(m.summary))).collect();
-    let under = "The agent's mean with its 95 % interval over the seeds, beside policies that learned nothing.";
-    format!(
-        "{}{}<p class=\"foot\">\u{2605} best number of the row. It says nothing about chance: an interval or a verdict does.</p>\n\
-         <details><summary>What the metrics mean</summary><dl class=\"terms\">{terms}</dl></details>\n\
-         <details><summary>The same table on the training span</summary>{}\
-         <p class=\"foot\">The agent learned on these bars: this shows what it memorised, not what it can do.</p></details>\n",
-        section("Results on the test span", under),
-        table(&ResultTable::new(report, Span::Test)),
-        table(&ResultTable::new(report, Span::Train)),
-    )
-}
-
-fn table(table: &ResultTable) -> String {
-    let heads: String = table.columns.iter().enumerate().map(|(i, column)| head(i, column)).collect();
-    let rows: String = table.rows.iter().map(row).collect();
-    format!(
-        "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>Metric</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>\n"
-    )
-}
-
-fn head(i: usize, column: &Column) -> String {
-    let class = if i == 0 { " class=\"agent-col\"" } else { "" };
-    format!("<th scope=\"col\"{class} title=\"{}\">{}</th>", escape(&column.summary), escape(&column.name))
-}
-
-fn row(row: &Row) -> String {
-    let unit = if row.unit.is_empty() { String::new() } else { format!("<small>{}</small>", escape(&row.unit)) };
-    let cells: String = row.cells.iter().enumerate().map(|(i, c)| cell(i, c)).collect();
-    format!(
-        "<tr><th scope=\"row\" title=\"{}\">{}{unit}</th>{cells}</tr>\n",
-        escape(row.entry.summary),
-        row.entry.label
-    )
-}
-
-fn cell(i: usize, cell: &Cell) -> String {
-    let classes = [(i == 0, "agent-col"), (cell.best, "best"), (cell.value.is_none(), "none")];
-    let classes: Vec<&str> = classes.into_iter().filter_map(|(on, class)| on.then_some(class)).collect();
-    let small = |class: &str, text: &Option<String>| match text {
-        Some(text) => format!("<small{class}>{}</small>", typographic(&escape(text))),
-        None => String::new(),
-    };
-    let number = match cell.value {
-        Some(value) => format!("<data value=\"{value:?}\">{}</data>", typographic(&cell.text)),
-        None => "\u{2013}".to_owned(),
+/// A line of links to the sections that are there.
+fn contents(parts: &[(String, &str)]) -> String {
+    let link = |(part, title): &(String, &str)| {
+        let anchor = part.split_once("<section id=\"")?.1.split_once('"')?.0;
+        Some(format!("<a href=\"#{anchor}\">{title}</a>"))
     };
     format!(
-        "<td class=\"{}\">{number}{}{}</td>",
-        classes.join(" "),
-        small("", &cell.interval),
-        small(" class=\"why\"", &cell.remark)
+        "<nav class=\"contents\" aria-label=\"Contents\">{}</nav>\n",
+        parts.iter().filter_map(link).collect::<String>()
     )
 }
 
-/// Columns of the table of seeds, the relative profit behind the first: a metric's name, a heading, and whether it is of the training span.
-const SEED_COLUMNS: [(&str, &str, Span); 6] = [
-    ("cumulative_return", "Return", Span::Test),
-    ("sharpe", "Sharpe ratio", Span::Test),
-    ("maximum_drawdown", "Drawdown", Span::Test),
-    ("exposure", "Exposure", Span::Test),
-    ("trades", "Trades", Span::Test),
-    ("cumulative_return", "Training return", Span::Train),
-];
-
-fn seeds(report: &Report) -> String {
-    let money = &report.subject.money;
-    let mut heads: Vec<String> = SEED_COLUMNS.iter().map(|(_, head, _)| (*head).to_owned()).collect();
-    heads.insert(1, format!("Relative profit, {money}"));
-    let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{}</th>", escape(head))).collect();
-    let rows: String = report.runs.iter().map(seed_row).collect();
-    format!(
-        "{}<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>Seed</th>{heads}<th scope=\"col\">Steps</th><th scope=\"col\">Updates</th>\
-         <th scope=\"col\">Checkpoint</th></tr></thead><tbody>{rows}</tbody></table></div>\n",
-        section("Every seed", "The runs behind the means: same config, same data, another seed.")
-    )
+fn key_numbers(report: &Report) -> String {
+    let under =
+        "Test span. The agent's mean with its 95 % interval over the seeds, beside policies that learned nothing.";
+    section("numbers", "Key numbers", under, &[tiles(report), results(report), forest(report)].concat())
 }
 
-fn seed_row(run: &RunReport) -> String {
-    let cells = SEED_COLUMNS.iter().map(|(name, _, span)| {
-        let values = if *span == Span::Test { &run.metrics } else { &run.train_metrics };
-        let entry = METRICS.iter().find(|m| m.name == *name)?;
-        let value = values.get(*name).copied().flatten()?;
-        Some(format!("<td><data value=\"{value:?}\">{}</data></td>", typographic(&super::format::metric(entry, value))))
-    });
-    let profit = run.profit.relative.map(|profit| {
-        let text = grouped(profit, 0);
-        format!("<td><data value=\"{profit:?}\">{}{}</data></td>", plus(&text, true), typographic(&text))
-    });
-    let mut cells: Vec<Option<String>> = cells.collect();
-    cells.insert(1, profit);
-    let none = || "<td class=\"none\">\u{2013}</td>".to_owned();
-    let cells: String = cells.into_iter().map(|cell| cell.unwrap_or_else(none)).collect();
-    let short: String = run.checkpoint_hash.chars().take(8).collect();
-    format!(
-        "<tr><th scope=\"row\">{}</th>{cells}<td>{}</td><td>{}</td><td title=\"{}\"><code>{}</code></td></tr>\n",
-        run.seed,
-        grouped(run.env_steps as f64, 0),
-        grouped(run.updates as f64, 0),
-        escape(&run.checkpoint_hash),
-        escape(&short)
-    )
-}
-
-fn provenance(report: &Report, config_toml: &str, data_notes: &[String]) -> String {
+fn provenance(report: &Report, curves: &Curves, config_toml: &str, data_notes: &[String]) -> String {
     let notes: String = data_notes.iter().map(|note| format!("<p>{}</p>", prose(note))).collect();
     let term = |name: &str, hash: &str| format!("<dt>{}</dt><dd><code>{}</code></dd>", escape(name), escape(hash));
     let hashes: String = report.subject.data_hashes.iter().map(|(name, hash)| term(name, hash)).collect();
-    format!(
-        "{}<details><summary>Config</summary><pre><code>{}</code></pre></details>\n\
-         <details><summary>Data</summary>{notes}<dl class=\"terms\">{hashes}</dl></details>\n\
-         <details><summary>Hashes of this experiment</summary><dl class=\"terms\">{}{}</dl></details>\n\
-         <footer>These are results of a simulation on past prices. They are no forecast and no advice.</footer>\n",
-        section("Where the numbers come from", "What went in and what was judged, named by their hashes."),
-        escape(config_toml),
-        term("config", &report.subject.config_hash),
-        report
-            .runs
-            .iter()
-            .map(|run| term(&format!("checkpoint, seed {}", run.seed), &run.checkpoint_hash))
-            .collect::<String>(),
-    )
+    let checkpoints =
+        report.runs.iter().map(|run| term(&format!("checkpoint, seed {}", run.seed), &run.checkpoint_hash));
+    let hashes_of_run = [term("config", &report.subject.config_hash), checkpoints.collect()].concat();
+    let body = [
+        price(report, curves).and_then(|chart| chart.render()).unwrap_or_default(),
+        "<div class=\"folds\">".into(),
+        fold("Config", &format!("<pre><code>{}</code></pre>", escape(config_toml))),
+        fold("Data", &format!("{notes}<dl class=\"terms\">{hashes}</dl>")),
+        fold("Hashes of this experiment", &format!("<dl class=\"terms\">{hashes_of_run}</dl>")),
+        "</div><footer>These are results of a simulation on past prices. They are no forecast and no advice.</footer>\n".into(),
+    ];
+    let under = "What went in and what was judged, named by their hashes.";
+    section("provenance", "Where the numbers come from", under, &body.concat())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::sample;
+    use std::collections::BTreeSet;
+
+    use pavlov_evaluation::{METRICS, MetricEntry};
+    use serde_json::Value;
+
+    use super::super::sample::{sample, sample_of, two_assets};
     use super::*;
 
     const CONFIG: &str = "name = \"a <b> & c\"\n";
 
-    fn page(seeds: u64) -> (Report, String) {
+    fn page_of(seeds: u64) -> (Report, String) {
         let (report, curves) = sample(seeds);
         let html = render_html(&report, &curves, CONFIG, &["Gaps: <none>.".into()]);
         (report, html)
@@ -288,33 +151,118 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_one_small_file_that_loads_nothing() {
-        let (_, html) = page(10);
-        for address in ["http:", "https:", "url(", "@import", "src=", "<link", "<iframe", "href="] {
+    fn the_page_is_one_file_that_loads_nothing() {
+        let (_, html) = page_of(10);
+        for address in ["http:", "https:", "url(", "@import", "src=", "<link", "<iframe"] {
             assert!(!html.contains(address), "{address}");
         }
-        assert!(html.len() < 3_000_000, "{} bytes", html.len());
-        assert_eq!(html.matches("<figure class=\"chart\">").count(), 11);
+        assert!(html.split("href=\"").skip(1).all(|rest| rest.starts_with('#')), "links stay on the page");
         assert!(html.contains("prefers-color-scheme:dark") && html.contains("width=device-width"));
+    }
+
+    #[test]
+    fn six_years_of_hours_and_ten_seeds_stay_under_three_megabytes() {
+        let (report, curves) = sample_of(10, 27_000, 27_000);
+        assert!(report.sheet.trades.iter().map(|count| count.buys + count.sells).sum::<u64>() > 5_000);
+        let html = render_html(&report, &curves, CONFIG, &[]);
+        assert!(html.len() < 3_000_000, "{} bytes", html.len());
+    }
+
+    /// Every number of `report.json`, and every text.
+    fn leaves(value: &Value, numbers: &mut BTreeSet<u64>, texts: &mut BTreeSet<String>) {
+        match value {
+            Value::Number(number) => drop(numbers.insert(number.as_f64().unwrap().to_bits())),
+            Value::String(text) => drop(texts.insert(text.clone())),
+            Value::Array(values) => values.iter().for_each(|value| leaves(value, numbers, texts)),
+            Value::Object(values) => values.values().for_each(|value| leaves(value, numbers, texts)),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    /// The values of an attribute of a tag.
+    fn values<'a>(html: &'a str, before: &str) -> Vec<&'a str> {
+        html.split(before).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+    }
+
+    #[test]
+    fn every_number_and_time_of_the_page_stands_in_report_json() {
+        for (report, curves) in [sample(1), sample(5), two_assets(4), sample_of(3, 5_000, 4_000)] {
+            let html = render_html(&report, &curves, CONFIG, &[]);
+            let (mut numbers, mut texts) = (BTreeSet::new(), BTreeSet::new());
+            leaves(&serde_json::from_str(&report.to_json().unwrap()).unwrap(), &mut numbers, &mut texts);
+            let shown = values(&html, "<data value=\"");
+            for value in &shown {
+                let number: f64 = value.parse().unwrap();
+                assert!(numbers.contains(&number.to_bits()), "{value} is not in report.json");
+            }
+            let times = values(&html, "<time datetime=\"");
+            assert!(times.iter().all(|time| texts.contains(*time)), "{times:?}");
+            assert!(shown.len() > 150 && times.len() >= 10, "{} numbers, {} times", shown.len(), times.len());
+        }
+    }
+
+    #[test]
+    fn months_drawdowns_shares_and_the_rolling_window_are_shown() {
+        let (report, curves) = sample_of(3, 5_000, 4_000);
+        let html = render_html(&report, &curves, CONFIG, &[]);
+        let part = |anchor: &str| {
+            let start = html.find(&format!("<section id=\"{anchor}\"")).unwrap();
+            &html[start..start + html[start..].find("</section>").unwrap()]
+        };
+        let shows = |part: &str, value: f64| assert!(part.contains(&format!("<data value=\"{value:?}\">")), "{value}");
+        let sheet = &report.sheet;
+        assert!(sheet.drawdowns.len() == 5 && sheet.calendar.periods.len() >= 5 && !sheet.calendar.years.is_empty());
+        let falls = sheet.drawdowns.iter().flat_map(|fall| [fall.depth, fall.days, fall.days_to_bottom]);
+        falls.for_each(|value| shows(part("drawdowns"), value));
+        let returns = sheet.calendar.periods.iter().chain(&sheet.calendar.years).flat_map(|p| [p.agent, p.benchmark]);
+        returns.flatten().for_each(|value| shows(part("when"), value));
+        let window = sheet.rolling_sharpe.unwrap().window_periods;
+        assert!(part("when").contains(&format!("Window of {window} periods")));
+        let shares = sheet.actions[0].seeds.iter().flat_map(|seed| &seed.shares).filter(|share| **share > 0.1);
+        shares.for_each(|share| shows(part("conduct"), *share));
+    }
+
+    #[test]
+    fn several_assets_are_shown_by_name_with_their_weights() {
+        let (report, curves) = two_assets(3);
+        let html = render_html(&report, &curves, CONFIG, &[]);
+        for name in ["leveraged", "inverse &amp; more"] {
+            assert!(html.contains(&format!("data-label=\"{name}\"")), "{name} has a price");
+            assert!(html.contains(&format!("data-label=\"{name} held\"")), "{name} has a weight");
+        }
+        assert!(html.contains("0.5 to 0.6") && html.contains("prices, times the first ones"));
+        assert_eq!(unbalanced(&html), None);
+    }
+
+    #[test]
+    fn every_link_of_the_contents_has_its_section() {
+        let (_, html) = page_of(3);
+        let links: Vec<&str> = values(&html, "<a href=\"#");
+        assert_eq!(links[..4], ["verdict", "flags", "numbers", "equity"]);
+        assert_eq!(links.len(), 11);
+        assert!(links.iter().all(|link| html.contains(&format!("<section id=\"{link}\""))));
     }
 
     #[test]
     fn every_tag_is_closed() {
         for seeds in [1, 3] {
-            assert_eq!(unbalanced(&page(seeds).1), None);
+            assert_eq!(unbalanced(&page_of(seeds).1), None);
         }
         assert!(unbalanced("<p><b></p>").is_some() && unbalanced("<p>").is_some());
     }
 
     #[test]
     fn every_number_of_the_result_table_is_the_one_of_report_json() {
-        let (report, html) = page(4);
+        let (report, html) = page_of(4);
         let report = Report::from_json(&report.to_json().unwrap()).unwrap();
-        let table = &html[html.find("<tbody>").unwrap()..html.find("</tbody>").unwrap()];
+        let tables: Vec<&str> = html.split("class=\"scroll results\"").skip(1).take(2).collect();
         let baselines = super::super::table::ordered_baselines(&report);
-        let rows: Vec<&str> = table.split("</tr>").filter(|row| row.contains("<td")).collect();
-        assert_eq!(rows.len(), METRICS.len());
-        for (row, metric) in rows.iter().zip(METRICS) {
+        let rows = tables.iter().flat_map(|table| table.split("</table>").next().unwrap().split("</tr>"));
+        let rows: Vec<&str> = rows.filter(|row| row.contains("<td")).collect();
+        assert_eq!(rows.len(), METRICS.len(), "the main ones and all others");
+        let main = |metric: &&MetricEntry| super::super::text::SHOWN.contains(&metric.name);
+        let metrics = METRICS.iter().filter(main).chain(METRICS.iter().filter(|metric| !main(metric)));
+        for (row, metric) in rows.iter().zip(metrics) {
             let cells = row.split("</td>").filter(|cell| cell.contains("<td"));
             let shown: Vec<Option<f64>> =
                 cells.map(|cell| Some(cell.split_once("value=\"")?.1.split_once('"')?.0.parse().unwrap())).collect();
@@ -327,31 +275,40 @@ mod tests {
 
     #[test]
     fn names_and_configs_with_markup_stay_text() {
-        let (_, html) = page(2);
+        let (_, html) = page_of(2);
         assert!(html.contains("<h1>bitcoin &lt;hourly&gt; lstm</h1>"));
         assert!(html.contains("a &lt;b&gt; &amp; c") && html.contains("Gaps: &lt;none&gt;."));
         assert!(html.contains("buy &amp; hold") && !html.contains("buy & hold"));
     }
 
     #[test]
-    fn verdict_assumptions_table_curves_seeds_and_hashes_follow_in_this_order() {
-        let (report, html) = page(3);
+    fn sections_follow_the_questions_of_a_reader() {
+        let (report, html) = page_of(3);
         let marks = [
+            "class=\"contents\"",
             "class=\"verdict",
             "Know before you trust",
-            "Results on the test span",
-            "Price on the training and the test span",
-            "Net worth on the test span",
+            "Key numbers</h2>",
+            "Return of the agent less return of each baseline",
+            "Equity on the test span",
             "Profit on the test span",
+            "Rewards on the test span",
             "Drawdown on the test span",
-            "BTC held against the price on the test span",
-            "has no part in the verdict",
-            "Net worth on the training span, in sample",
-            "Profit on the training span, in sample",
-            "BTC held against the price on the training span, in sample",
+            "Worst drawdowns on the test span",
+            "Weekly returns on the test span",
+            "Rolling Sharpe ratio on the test span",
+            "Trades on the test span",
+            "Actions taken on the test span",
+            "Actions over time on the test span",
+            "Every seed",
             "Episode profit over training",
             "Actions per episode over training",
-            "Every seed",
+            "Loss</h3>",
+            "has no part in the verdict",
+            "Equity on the training span, in sample",
+            "Monthly returns on the training span",
+            "Actions taken on the training span",
+            "Price on the training and the test span",
             "<summary>Config",
             &report.subject.config_hash,
         ];

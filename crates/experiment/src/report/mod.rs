@@ -3,24 +3,32 @@
 //! A [`Report`] holds what the experiment found and nothing about when, where or how fast it ran, so that the same plan, seed
 //! and data give the same bytes. [`render_html`] and [`result_table`] show exactly its numbers.
 
-mod chart;
+pub(crate) mod chart;
+mod conduct;
 mod curves;
 mod downsample;
 mod figures;
 mod forest;
 pub(crate) mod format;
+mod head;
 pub(crate) mod html;
 mod learning;
-mod panel;
+pub(crate) mod markup;
+pub(crate) mod panel;
 mod profit;
+mod results;
+mod robust;
 #[cfg(test)]
 pub(crate) mod sample;
+mod sheet;
 mod side_by_side;
 mod span_figures;
 mod table;
 pub(crate) mod text;
 pub(crate) mod ticks;
+mod time_tables;
 mod training_figures;
+mod update_figures;
 
 use std::collections::BTreeMap;
 
@@ -31,9 +39,13 @@ pub use crate::fees::{FeeRow, FeeSweep};
 pub use crate::flags::{Flag, FlagKind, Severity};
 use crate::published::PublishedReport;
 pub use crate::trials::TrialReport;
-pub use curves::{AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves};
+pub use curves::{Actions, AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves, Trade};
 pub use html::render_html;
 pub use profit::{Profit, ProfitSummary};
+pub use sheet::{
+    ActionShares, Calendar, CalendarUnit, Drawdown, PeriodReturn, RollingRange, RollingSharpe, SeedShares, Sheet,
+    SheetContext, TradeCount,
+};
 pub use side_by_side::{compared_html, compared_text};
 pub use text::result_table;
 
@@ -74,6 +86,12 @@ pub struct Report {
     /// Ours by the definitions of a publication, beside its figures, if the config has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<PublishedReport>,
+    /// What the agent did on the test span.
+    #[serde(default)]
+    pub sheet: Sheet,
+    /// What it did on the training span, played once through after training.
+    #[serde(default)]
+    pub train_sheet: Sheet,
 }
 
 /// What an experiment examined.
@@ -165,9 +183,8 @@ impl Report {
         let train_summary = summaries(runs.iter().map(|run| &run.train_metrics));
         let profit = ProfitSummary::of(runs.iter().map(|run| run.profit));
         let train_profit = ProfitSummary::of(runs.iter().map(|run| run.train_profit));
-        let schema_version = SCHEMA_VERSION;
         Self {
-            schema_version,
+            schema_version: SCHEMA_VERSION,
             subject,
             runs,
             summary,
@@ -180,7 +197,20 @@ impl Report {
             fee_sweep: None,
             flags: Vec::new(),
             published: None,
+            sheet: Sheet::default(),
+            train_sheet: Sheet::default(),
         }
+    }
+
+    /// Adds the sheets of both spans.
+    #[must_use]
+    pub fn with_sheets(mut self, curves: &Curves, risk_free: f64) -> Self {
+        let benchmark = self.verdict.benchmark.as_str();
+        let median_seed = curves.test.median_seed();
+        let context = SheetContext { median_seed, benchmark, actions: &curves.actions, risk_free };
+        let (sheet, train_sheet) = (Sheet::of(&curves.test, &context), Sheet::of(&curves.train, &context));
+        (self.sheet, self.train_sheet) = (sheet, train_sheet);
+        self
     }
 
     /// The bytes of `report.json`: ordered keys, shortest numbers, one line end at the end.
@@ -309,8 +339,10 @@ mod tests {
             "profit",
             "runs",
             "schema_version",
+            "sheet",
             "summary",
             "train_profit",
+            "train_sheet",
             "train_summary",
             "trials",
             "verdict",

@@ -8,18 +8,20 @@ use super::format::{compact, escape, grouped, percent, typographic};
 use super::ticks::{self, Tick};
 
 /// One plot of a chart.
-pub(super) struct Panel {
-    pub(super) y: YAxis,
-    pub(super) height_px: u32,
+pub(crate) struct Panel {
+    pub(crate) y: YAxis,
+    pub(crate) height_px: u32,
     /// Parts of the horizontal axis that have a name, from left to right.
-    pub(super) spans: Vec<NamedSpan>,
-    pub(super) bands: Vec<Band>,
-    pub(super) lines: Vec<Line>,
+    pub(crate) spans: Vec<NamedSpan>,
+    pub(crate) bands: Vec<Band>,
+    pub(crate) lines: Vec<Line>,
+    /// Small triangles on top of everything.
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// What runs from left to right.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum XAxis {
+pub(crate) enum XAxis {
     /// UTC ns.
     Time,
     /// A count of environment steps.
@@ -27,16 +29,16 @@ pub(super) enum XAxis {
 }
 
 /// What runs upwards.
-pub(super) struct YAxis {
-    pub(super) label: String,
-    pub(super) scale: Scale,
+pub(crate) struct YAxis {
+    pub(crate) label: String,
+    pub(crate) scale: Scale,
     /// Whether 0 must be in view.
-    pub(super) zero: bool,
+    pub(crate) zero: bool,
 }
 
 /// How values become heights.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scale {
+pub(crate) enum Scale {
     Linear,
     /// Linear, written as percent.
     Percent,
@@ -45,27 +47,35 @@ pub(super) enum Scale {
 }
 
 /// One line; without a label it is not in the legend. A thin one has no value under the pointer.
-pub(super) struct Line {
-    pub(super) label: Option<String>,
-    pub(super) class: String,
-    pub(super) xs: Vec<f64>,
-    pub(super) ys: Vec<f64>,
+pub(crate) struct Line {
+    pub(crate) label: Option<String>,
+    pub(crate) class: String,
+    pub(crate) xs: Vec<f64>,
+    pub(crate) ys: Vec<f64>,
 }
 
-/// The area between two lines.
-pub(super) struct Band {
-    pub(super) label: String,
-    pub(super) class: String,
-    pub(super) xs: Vec<f64>,
-    pub(super) low: Vec<f64>,
-    pub(super) high: Vec<f64>,
+/// The area between two lines; without a label it is not in the legend. The height of a `stack` is read by the pointer.
+pub(crate) struct Band {
+    pub(crate) label: String,
+    pub(crate) class: String,
+    pub(crate) xs: Vec<f64>,
+    pub(crate) low: Vec<f64>,
+    pub(crate) high: Vec<f64>,
+}
+
+/// A purchase or sale at its place.
+pub(crate) struct Mark {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    /// Whether it points upwards, from below its place.
+    pub(crate) up: bool,
 }
 
 /// A shaded part of the horizontal axis with its name above it.
-pub(super) struct NamedSpan {
-    pub(super) label: String,
-    pub(super) from: f64,
-    pub(super) to: f64,
+pub(crate) struct NamedSpan {
+    pub(crate) label: String,
+    pub(crate) from: f64,
+    pub(crate) to: f64,
 }
 
 /// Side of the inner view box.
@@ -79,26 +89,26 @@ struct Domain {
 }
 
 impl Panel {
-    pub(super) fn new(label: &str, scale: Scale, height_px: u32) -> Self {
+    pub(crate) fn new(label: &str, scale: Scale, height_px: u32) -> Self {
         let y = YAxis { label: label.to_owned(), scale, zero: false };
-        Self { y, height_px, spans: Vec::new(), bands: Vec::new(), lines: Vec::new() }
+        Self { y, height_px, spans: Vec::new(), bands: Vec::new(), lines: Vec::new(), marks: Vec::new() }
     }
 
     /// The same with 0 in view.
-    pub(super) fn with_zero(mut self) -> Self {
+    pub(crate) fn with_zero(mut self) -> Self {
         self.y.zero = true;
         self
     }
 
     /// All places on the horizontal axis.
-    pub(super) fn xs(&self) -> impl Iterator<Item = f64> {
+    pub(crate) fn xs(&self) -> impl Iterator<Item = f64> {
         self.lines.iter().flat_map(|line| &line.xs).chain(self.bands.iter().flat_map(|band| &band.xs)).copied()
     }
 
     /// The plot as HTML below the name of its axis; nothing if no value can be drawn.
     ///
     /// `about` says to who cannot see it what is shown; the last panel of a chart has the marks of the horizontal axis.
-    pub(super) fn render(&self, x: XAxis, range: [f64; 2], about: &str, last: bool) -> Option<String> {
+    pub(crate) fn render(&self, x: XAxis, range: [f64; 2], about: &str, last: bool) -> Option<String> {
         let domain = self.domain(range)?;
         let bands: String = self.bands.iter().map(|band| domain.area(band)).collect();
         let lines: String = self.lines.iter().map(|line| domain.path(line)).collect();
@@ -109,12 +119,13 @@ impl Panel {
             "<p class=\"axis\">{axis}</p><div class=\"plot{classes}\" style=\"height:{}px\">\
              <svg class=\"frame\" role=\"img\" aria-label=\"{about}\" {}>{}{}{}\
              <svg viewBox=\"0 0 10000 10000\" preserveAspectRatio=\"none\" width=\"100%\" height=\"100%\">{bands}{lines}</svg>\
-             </svg></div>",
+             {}</svg></div>",
             self.height_px,
             self.data_attributes(x, &domain),
             self.names(&domain),
             self.y_axis(&domain),
             if last { x_axis(x, &domain) } else { String::new() },
+            self.marks.iter().map(|mark| domain.mark(mark)).collect::<String>(),
         ))
     }
 
@@ -183,7 +194,8 @@ impl Panel {
         let scale = self.y.scale;
         let ys =
             self.lines.iter().flat_map(|l| &l.ys).chain(self.bands.iter().flat_map(|b| b.low.iter().chain(&b.high)));
-        let y = range(ys.map(|&y| scaled(scale, y)).chain(self.y.zero.then_some(0.0)))?;
+        let ys = ys.copied().chain(self.marks.iter().map(|mark| mark.y));
+        let y = range(ys.map(|y| scaled(scale, y)).chain(self.y.zero.then_some(0.0)))?;
         let pad = if y[1] > y[0] { 0.04 * (y[1] - y[0]) } else { 0.05 * y[0].abs().max(1e-9) };
         let bottom = if self.y.zero && y[0] == 0.0 { 0.0 } else { pad };
         let top = if self.y.zero && y[1] == 0.0 { 0.0 } else { pad };
@@ -219,15 +231,37 @@ impl Domain {
     }
 
     fn path(&self, line: &Line) -> String {
-        let drawable: Vec<f64> =
-            line.ys.iter().map(|&y| if scaled(self.scale, y).is_finite() { y } else { f64::NAN }).collect();
-        let points = downsample::line(&line.xs, &drawable);
-        let steps: Vec<String> = points.iter().map(|&(x, y)| self.at(x, y)).collect();
-        let label = line.label.as_ref().map_or(String::new(), |label| format!(" data-label=\"{}\"", escape(label)));
-        match steps.is_empty() {
+        let drawn = |stretch: std::ops::Range<usize>| {
+            let points = downsample::line(&line.xs[stretch.clone()], &line.ys[stretch]);
+            let steps: Vec<String> = points.iter().map(|&(x, y)| self.at(x, y)).collect();
+            format!("M{}", steps.join("L"))
+        };
+        let path: String = self.stretches(line).into_iter().map(drawn).collect();
+        let label = data_label(line.label.as_deref().unwrap_or_default());
+        match path.is_empty() {
             true => String::new(),
-            false => format!("<path class=\"line {}\"{label} d=\"M{}\"/>", line.class, steps.join("L")),
+            false => format!("<path class=\"line {}\"{label} d=\"{path}\"/>", line.class),
         }
+    }
+
+    /// The parts of a line between gaps; a line with many gaps is one part, whose gaps are bridged.
+    fn stretches(&self, line: &Line) -> Vec<std::ops::Range<usize>> {
+        const MANY: usize = 12;
+        let drawable: Vec<bool> =
+            line.xs.iter().zip(&line.ys).map(|(_, y)| scaled(self.scale, *y).is_finite()).collect();
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for part in drawable.chunk_by(|a, b| a == b) {
+            if part[0] {
+                parts.push(start..start + part.len());
+            }
+            start += part.len();
+        }
+        if parts.len() > MANY {
+            parts.clear();
+            parts.push(0..drawable.len());
+        }
+        parts
     }
 
     fn area(&self, band: &Band) -> String {
@@ -240,9 +274,37 @@ impl Domain {
         let outline: Vec<String> = above.chain(below).collect();
         match outline.is_empty() {
             true => String::new(),
-            false => format!("<path class=\"band {}\" d=\"M{}Z\"/>", band.class, outline.join("L")),
+            false => format!(
+                "<path class=\"band {}\"{} d=\"M{}Z\"/>",
+                band.class,
+                data_label(&band.label),
+                outline.join("L")
+            ),
         }
     }
+
+    fn mark(&self, mark: &Mark) -> String {
+        let (x, y) = (100.0 * self.x_share(mark.x), 100.0 - 100.0 * self.y_share(mark.y));
+        let kind = if mark.up { "up" } else { "down" };
+        match y.is_finite() {
+            true => format!("<use href=\"#{kind}\" class=\"{kind}\" x=\"{x:.2}%\" y=\"{y:.2}%\"/>"),
+            false => String::new(),
+        }
+    }
+}
+
+impl Band {
+    /// Bars from 0 to a height each, between neighbouring edges, `[n + 1]` and `[n]`.
+    pub(crate) fn bars(label: &str, class: &str, edges: &[f64], heights: &[f64]) -> Self {
+        let xs = edges.windows(2).flat_map(|edge| [edge[0], edge[1]]).collect();
+        let twice = |of: &dyn Fn(f64) -> f64| heights.iter().flat_map(|h| [of(*h), of(*h)]).collect();
+        let (low, high) = (twice(&|h| h.min(0.0)), twice(&|h| h.max(0.0)));
+        Self { label: label.to_owned(), class: class.to_owned(), xs, low, high }
+    }
+}
+
+fn data_label(label: &str) -> String {
+    if label.is_empty() { String::new() } else { format!(" data-label=\"{}\"", escape(label)) }
 }
 
 fn scaled(scale: Scale, y: f64) -> f64 {
@@ -250,7 +312,7 @@ fn scaled(scale: Scale, y: f64) -> f64 {
 }
 
 /// The lowest and the highest finite value.
-pub(super) fn range(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
+pub(crate) fn range(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
     let finite = values.filter(|v| v.is_finite());
     finite.fold(None, |seen, v| Some(seen.map_or([v, v], |[low, high]: [f64; 2]| [low.min(v), high.max(v)])))
 }

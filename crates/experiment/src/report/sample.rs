@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use pavlov_envs::Commission;
 use pavlov_evaluation::{Baseline, BaselineReturns, Episode, EquityCurve, TestSpan, TradeRecord, Verdict, evaluate};
 
+use pavlov_rl_core::ActionBatch;
+
 use super::{
-    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, FeeRow, FeeSweep, LearningCurve, MetricValues,
-    PriceCurve, Profit, Report, RunReport, SpanCurves, Subject,
+    Actions, AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, FeeRow, FeeSweep, LearningCurve,
+    MetricValues, PriceCurve, Profit, Report, RunReport, SpanCurves, Subject, Trade,
 };
 
 const HOUR: i64 = 3_600_000_000_000;
-/// 7 May 2018 and 27 June 2019, UTC.
-const TRAIN_FROM: i64 = 1_525_651_200_000_000_000;
+/// 27 June 2019, UTC.
 const TEST_FROM: i64 = 1_561_593_600_000_000_000;
 
 /// One account on one span: what it was worth, held and traded.
@@ -36,15 +37,44 @@ impl Sequence {
 
 /// The report of `seeds` runs and the curves behind it.
 pub(crate) fn sample(seeds: u64) -> (Report, Curves) {
-    let (train_close, test_close) = (prices(1, 9_360.0, 9_960, 0.28), prices(2, 11_900.0, 864, -0.12));
-    let worlds = [(TRAIN_FROM, &train_close), (TEST_FROM, &test_close)];
+    sample_of(seeds, 9_960, 864)
+}
+
+/// The same with another number of bars.
+pub(crate) fn sample_of(seeds: u64, train_bars: usize, test_bars: usize) -> (Report, Curves) {
+    let (train_close, test_close) = (prices(1, 9_360.0, train_bars, 0.28), prices(2, 11_900.0, test_bars, -0.12));
+    let train_from = TEST_FROM - (train_bars as i64 + 24) * HOUR;
+    let worlds = [(train_from, &train_close), (TEST_FROM, &test_close)];
     let [train, test] = worlds.map(|(from, close)| span(from, close, seeds));
     let learning = (1..=seeds).map(learning).collect();
     let report = report(seeds, &train, &test);
     let times = [train.curves.times.as_slice(), &test.curves.times].concat();
-    let price = PriceCurve { times, close: [train_close, test_close].concat() };
-    let actions = ["hold", "buy", "sell"].map(String::from).to_vec();
-    (report, Curves { price, train: train.curves, test: test.curves, actions, learning })
+    let price = PriceCurve { times, close: vec![[train_close, test_close].concat()] };
+    let actions = Actions::Named(["hold", "buy", "sell"].map(String::from).to_vec());
+    let assets = vec!["BTC".to_owned()];
+    let curves = Curves { assets, price, train: train.curves, test: test.curves, actions, learning };
+    (report.with_sheets(&curves, 0.0), curves)
+}
+
+/// Two assets, and the share of the money in the first as the action.
+pub(crate) fn two_assets(seeds: u64) -> (Report, Curves) {
+    let (report, mut curves) = sample(seeds);
+    curves.assets = vec!["leveraged".into(), "inverse & more".into()];
+    curves.actions = Actions::Numbers(vec![[0.0, 1.0]]);
+    let twice = |close: &mut Vec<Vec<f64>>| close.push(close[0].iter().map(|price| 1e7 / price).collect());
+    twice(&mut curves.price.close);
+    for span in [&mut curves.train, &mut curves.test] {
+        twice(&mut span.close);
+        for agent in &mut span.agents {
+            let first = agent.weights[0].clone();
+            agent.weights.push(first.iter().map(|weight| 1.0 - weight).collect());
+            agent.actions =
+                ActionBatch::Continuous { width: 1, values: first[1..].iter().map(|w| *w as f32).collect() };
+            let others = agent.trades.iter_mut().skip(1).step_by(2);
+            others.for_each(|trade| (trade.asset, trade.price) = (1, 1e7 / trade.price));
+        }
+    }
+    (report.with_sheets(&curves, 0.0), curves)
 }
 
 /// One span with the metrics of all its accounts.
@@ -79,12 +109,28 @@ fn span(from: i64, close: &[f64], seeds: u64) -> Evaluation {
         let accounts: Vec<Account> = (1..=copies).map(|seed| trade(close, &times, policy(name, seed))).collect();
         baselines.insert(name, accounts.iter().map(judge).collect());
         let mean = |t: usize| accounts.iter().map(|account| account.worth[t]).sum::<f64>() / accounts.len() as f64;
-        lines.push(BaselineCurve { name: name.into(), net_worth: (0..close.len()).map(mean).collect() });
+        let net_worth: Vec<f64> = (0..close.len()).map(mean).collect();
+        let rewards = net_worth.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        lines.push(BaselineCurve { name: name.into(), net_worth, rewards });
     }
     let evaluated = agents.iter().map(judge).collect();
-    let curves = agents.into_iter().zip(1..).map(|(a, seed)| AgentCurve { seed, net_worth: a.worth, position: a.held });
-    let curves = SpanCurves { agents: curves.collect(), times, close: close.to_vec(), baselines: lines };
+    let curves = agents.into_iter().zip(1..).map(|(account, seed)| curve(account, seed, close));
+    let curves = SpanCurves { agents: curves.collect(), times, close: vec![close.to_vec()], baselines: lines };
     Evaluation { curves, agents: evaluated, baselines }
+}
+
+fn curve(account: Account, seed: u64, close: &[f64]) -> AgentCurve {
+    let Account { worth, held, trades } = account;
+    let action = |pair: &[f64]| if pair[1] > pair[0] { 1 } else { 2 * u32::from(pair[1] < pair[0]) };
+    let trade = |t: &TradeRecord| Trade { time: t.time, asset: 0, shares: t.shares, price: t.price };
+    AgentCurve {
+        seed,
+        weights: vec![held.iter().zip(close).zip(&worth).map(|((h, price), worth)| h * price / worth).collect()],
+        trades: trades.iter().map(trade).collect(),
+        actions: ActionBatch::Discrete(held.windows(2).map(action).collect()),
+        rewards: worth.windows(2).map(|pair| pair[1] - pair[0]).collect(),
+        net_worth: worth,
+    }
 }
 
 fn report(seeds: u64, train: &Evaluation, test: &Evaluation) -> Report {
@@ -206,8 +252,20 @@ fn learning(seed: u64) -> LearningCurve {
     let trades = |e: u64| 20.0 + 150.0 * (-(e as f64) / 700.0).exp() + 5.0 * seed as f64;
     let [buys, sells] = [1.0, 0.8].map(|part| (0..episodes).map(|e| (part * trades(e)).round()).collect::<Vec<_>>());
     let holds = buys.iter().zip(&sells).map(|(buys, sells)| 500.0 - buys - sells).collect();
+    let figure = |from: f64, to: f64| {
+        (0..500).map(|u| to + (from - to) * (-f64::from(u) / 90.0).exp() + 0.01 * seed as f64).collect()
+    };
+    let figures = [
+        ("loss", 2.0, 0.4),
+        ("entropy", 1.09, 0.6),
+        ("grad_norm", 5.0, 1.0),
+        ("q_online", 0.0, 2.0),
+        ("q_target", 0.1, 2.1),
+    ];
     LearningCurve {
         seed,
+        update_steps: (1..=500).map(|update| update * 8192).collect(),
+        figures: figures.map(|(name, from, to)| (name.to_owned(), figure(from, to))).into(),
         env_steps: (1..=episodes).map(|e| e * 1024).collect(),
         episodes: vec![1; episodes as usize],
         episode_profit,

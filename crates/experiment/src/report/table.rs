@@ -35,7 +35,8 @@ pub(super) struct Row {
 pub(super) struct Cell {
     pub(super) value: Option<f64>,
     pub(super) text: String,
-    pub(super) interval: Option<String>,
+    /// The ends of the interval with their texts, the lower one without the sign of percent.
+    pub(super) interval: Option<[(f64, String); 2]>,
     pub(super) remark: Option<String>,
     pub(super) best: bool,
 }
@@ -79,9 +80,11 @@ fn agent_cell(report: &Report, entry: &MetricEntry, summary: Option<&Summary>, s
     let remark = match (summary.n, reason) {
         (0, Some(reason)) => Some(reason.to_string()),
         (n, Some(reason)) => Some(format!("{n} of {runs} seeds; in the others {reason}")),
+        // An interval without a width would only repeat the number.
+        (2.., None) if summary.std == Some(0.0) => Some("the same in every seed".to_owned()),
         (_, None) => summary.caveat().map(str::to_owned),
     };
-    cell(entry, summary.mean, summary.ci95, remark)
+    cell(entry, summary.mean, summary.ci95.filter(|[low, high]| low < high), remark)
 }
 
 fn baseline_cell(baseline: &BaselineReport, entry: &MetricEntry, span: Span) -> Cell {
@@ -98,7 +101,7 @@ fn cell(entry: &MetricEntry, value: Option<f64>, ci95: Option<[f64; 2]>, remark:
     let company: Vec<f64> = value.into_iter().chain(ci95.into_iter().flatten()).collect();
     let shown = |x: f64| format::metric_among(entry, x, &company);
     let text = value.map_or("-".to_owned(), shown);
-    let interval = ci95.map(|[low, high]| format!("{} to {}", shown(low).trim_end_matches(" %"), shown(high)));
+    let interval = ci95.map(|[low, high]| [(low, shown(low).trim_end_matches(" %").to_owned()), (high, shown(high))]);
     Cell { value, text, interval, remark, best: false }
 }
 
@@ -124,6 +127,16 @@ mod tests {
 
     fn row_of<'a>(table: &'a ResultTable, name: &str) -> &'a Row {
         table.rows.iter().find(|row| row.entry.name == name).unwrap()
+    }
+
+    #[test]
+    fn seeds_that_are_alike_have_a_remark_and_no_interval() {
+        let (mut report, _) = sample(3);
+        report.summary.insert("trades".into(), Summary::of([4.0; 3]));
+        let table = ResultTable::new(&report, Span::Test);
+        let cell = &row_of(&table, "trades").cells[0];
+        assert_eq!((cell.interval.as_ref(), cell.remark.as_deref()), (None, Some("the same in every seed")));
+        assert!(row_of(&table, "cumulative_return").cells[0].interval.is_some());
     }
 
     #[test]

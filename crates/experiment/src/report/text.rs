@@ -94,7 +94,7 @@ fn label(row: &Row) -> String {
 }
 
 fn cell_text(cell: &Cell) -> String {
-    let interval = cell.interval.as_ref().map_or(String::new(), |interval| format!(" [{interval}]"));
+    let interval = cell.interval.as_ref().map_or(String::new(), |[low, high]| format!(" [{} to {}]", low.1, high.1));
     format!("{}{interval}{}", cell.text, if cell.best { "*" } else { " " })
 }
 

@@ -2,13 +2,12 @@
 
 use super::Report;
 use super::chart::Chart;
+use super::conduct::action_classes;
 use super::curves::{Curves, LearningCurve};
 use super::figures::line;
 use super::format::grouped;
 use super::learning::Learning;
 use super::panel::{Band, Line, Panel, Scale, XAxis};
-use super::span_figures::baseline_class;
-use super::table::ordered_baselines;
 
 /// Profit of the episodes: their range, every seed's moving average and the mean of these.
 pub(super) fn profits(report: &Report, curves: &[LearningCurve]) -> Option<Chart> {
@@ -39,19 +38,16 @@ pub(super) fn profits(report: &Report, curves: &[LearningCurve]) -> Option<Chart
 
 /// How often an episode took each action, in the colours of the policies that always take it.
 pub(super) fn actions(report: &Report, curves: &Curves) -> Option<Chart> {
-    let learnt = (0..curves.actions.len())
+    let names = curves.actions.names();
+    let learnt = (0..names.len())
         .map(|action| Learning::new(&curves.learning, |c| c.episode_actions.get(action).map_or(&[], Vec::as_slice)));
     let learnt: Vec<Learning> = learnt.collect::<Option<_>>()?;
     let first = learnt.first()?;
     let mut panel = Panel::new("actions per episode, by environment steps", Scale::Linear, 260).with_zero();
-    let places = ordered_baselines(report);
-    let class = |action: usize| {
-        let always = format!("always {}", curves.actions[action]);
-        baseline_class(places.iter().position(|(name, _)| *name == always).unwrap_or(action))
-    };
+    let classes = action_classes(report, names, learnt.len());
     let several = first.seeds.len() > 1;
     let each = learnt.iter().enumerate().filter(|_| several).flat_map(|(action, learning)| {
-        let class = format!("{} thin", class(action));
+        let class = format!("{} thin", classes[action]);
         let seed =
             move |ys: &Vec<f64>| Line { label: None, class: class.clone(), xs: learning.grid.clone(), ys: ys.clone() };
         learning.on_grid.iter().map(seed)
@@ -59,7 +55,7 @@ pub(super) fn actions(report: &Report, curves: &Curves) -> Option<Chart> {
     // The first action comes last, since a legend begins with the last line.
     let means = (1..learnt.len()).chain([0]).map(|action| {
         let learning = &learnt[action];
-        line(&curves.actions[action], &format!("{} agent", class(action)), &learning.grid, learning.mean())
+        line(&names[action], &format!("{} agent", classes[action]), &learning.grid, learning.mean())
     });
     panel.lines = each.chain(means).collect();
     let caption = format!(
