@@ -41,7 +41,7 @@ fn batch(entry: &EnvironmentEntry, n: usize) -> Box<dyn BatchEnv> {
     let config = entry.parse_text("").expect("the defaults");
     let market = Arc::new(synthetic::random_walk(ROWS, config.assets(), FEATURES, 1));
     let segment = Segment { first: config.window() as u32 - 1, ..market.segments[0] };
-    let copies = config.build(market, segment, EpisodeMode::Sampled).expect("a game");
+    let copies = config.build(market, &[segment], EpisodeMode::Sampled).expect("a game");
     copies.batch(0..n as u64, &RngTree::new(3))
 }
 
@@ -119,7 +119,7 @@ fn rollouts(c: &mut Criterion) {
     let config = entry.parse_text("").expect("the defaults");
     let market = Arc::new(synthetic::random_walk(ROWS, 1, FEATURES, 1));
     let segment = Segment { first: config.window() as u32 - 1, ..market.segments[0] };
-    let copies = config.build(market, segment, EpisodeMode::Sampled).expect("a game");
+    let copies = config.build(market, &[segment], EpisodeMode::Sampled).expect("a game");
     let plans = plans(&copies.spec().action, MANY / 8);
     let mut group = c.benchmark_group("long_short_rollouts");
     group.throughput(Throughput::Elements((MANY * PLANS) as u64));

@@ -56,7 +56,7 @@ fn bitcoin() -> Box<dyn BatchFactory> {
     let config = environment("bitcoin").expect("registered").parse_text("").expect("the defaults");
     let market = Arc::new(synthetic::random_walk(ROWS, 1, FEATURES, 1));
     let segment = market.segments[0];
-    config.build(market, segment, EpisodeMode::Sampled).expect("a game")
+    config.build(market, &[segment], EpisodeMode::Sampled).expect("a game")
 }
 
 /// The training loop without its logs and checkpoints.

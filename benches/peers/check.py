@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 import long_short_env as long_short
+import metric_set
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
 from double_dqn import double_q_loss, double_q_targets, network
 from lstm_ppo import AsPublished, Network, OnePass, advantages_of
@@ -199,7 +200,21 @@ def double_dqn_gives_the_golden_numbers() -> str:
     return "1e-5"
 
 
+def quantstats_means_what_ours_means() -> str:
+    """Its numbers by their formulas to 1e-9, and both ways against a benchmark."""
+    returns, market = metric_set.series(2_000, seed=3)
+    expected, shared = metric_set.direct(returns, market), 0
+    for benchmark in (metric_set.against, metric_set.against_by_numpy):
+        got = metric_set.full_set(returns, market, benchmark)
+        for name in expected:
+            np.testing.assert_allclose(got[name], expected[name], rtol=1e-9, err_msg=name)
+            shared += 1
+        assert np.isfinite(list(got.values())).all() and len(got) == 22
+    return f"{shared // 2} of 22 metrics"
+
+
 CHECKS = (
+    quantstats_means_what_ours_means,
     one_copy_replays_the_golden_games,
     many_copies_equal_one_copy,
     many_accounts_go_long_and_short_as_one,

@@ -10,6 +10,7 @@ from gymnasium import Env
 
 import long_short_env as long_short
 import market_data
+import metric_set
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
 from double_dqn import Actor, Learner
 from lstm_ppo import AsPublished, Network, OnePass
@@ -46,7 +47,7 @@ class Comparison:
 
 
 # The sizes of the workspace's own benches: rows of the market, plans of random actions, steps of an episode.
-ENV_ROWS, PLANS, LEARN_ROWS, EPISODE, YEAR, BARS = 2_000, 64, 10_000, 500, 252, 1_000_000
+ENV_ROWS, PLANS, LEARN_ROWS, EPISODE, YEAR, BARS, RETURNS = 2_000, 64, 10_000, 500, 252, 1_000_000, 10_000
 
 
 def one_copy(whole: bool) -> Callable[[], Call]:
@@ -203,6 +204,16 @@ def dqn_comparison(title: str, part: str, batch: int) -> Comparison:
     return Comparison(f"Double DQN, {title}", "ms", ours, (Peer("PyTorch, fused AdamW", double_dqn(part, batch)),))
 
 
+def metrics(benchmark: metric_set.Benchmark) -> Callable[[], Call]:
+    """The full set on 10,000 returns with a benchmark."""
+
+    def prepare() -> Call:
+        returns, market = metric_set.series(RETURNS)
+        return lambda: metric_set.full_set(returns, market, benchmark)
+
+    return prepare
+
+
 COMPARISONS: tuple[Comparison, ...] = (
     Comparison(
         "Bitcoin environment, one copy",
@@ -269,5 +280,14 @@ COMPARISONS: tuple[Comparison, ...] = (
         "rows/s",
         Ours("cache_read", "cache_read/bars", BARS),
         (Peer("polars, one thread", lambda: market_data.parquet_read(BARS), BARS),),
+    ),
+    Comparison(
+        "The full metric set on 10,000 returns",
+        "sets/s",
+        Ours("metrics", f"metrics/full_set/{RETURNS}"),
+        (
+            Peer("quantstats", metrics(metric_set.against)),
+            Peer("quantstats, NumPy against the benchmark", metrics(metric_set.against_by_numpy)),
+        ),
     ),
 )

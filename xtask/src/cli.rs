@@ -45,6 +45,18 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Put runs side by side, with tests of whether their returns differ.
+    Compare {
+        /// Folders of two runs or more.
+        #[arg(required = true, num_args = 2..)]
+        runs: Vec<PathBuf>,
+        /// Write the result as JSON too.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Write the result as a page too.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+    },
     /// Change the future of a config's data and report what notices it too early; ends with 1 if something does.
     Audit {
         /// The experiment, for example configs/quickstart.toml.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Parser;
 use cli::{Cli, Command, DataCommand, DeviceChoice, Place};
 use pavlov_experiment::matrix::{self, Outcome};
-use pavlov_experiment::{Device, ExperimentError, Hooks, Network, Options, OsDisk, audit, data, report, run};
+use pavlov_experiment::{Device, ExperimentError, Hooks, Network, Options, OsDisk, audit, compare, data, report, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -49,6 +49,12 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Report { run, place } => work(&place, &run, |options, hooks| matrix::report(&run, options, hooks)),
         Command::Merge { runs, out, place } => {
             work(&place, &out, |options, hooks| matrix::merge(&runs, &out, options, hooks))
+        }
+        Command::Compare { runs, json, html } => {
+            let compared = compare::compare(&runs, &OsDisk)?;
+            compare::write(&compared, json.as_deref(), html.as_deref(), &OsDisk)?;
+            progress::print(&report::compared_text(&compared));
+            Ok(ExitCode::SUCCESS)
         }
         Command::Audit { config, seed, set, data_dir, quiet } => {
             let seed = seed.map(|seed| format!("runs.seed={seed}"));
@@ -124,6 +130,7 @@ fn options(data_dir: Option<PathBuf>, threads: usize) -> Options {
         disk: Arc::new(OsDisk),
         datasets_dir: root().join("datasets"),
         cache_dir: root().join("cache"),
+        trials_dir: root().join("trials"),
         data_dir: data_dir.or_else(|| std::env::var_os("PAVLOV_DATA_DIR").map(PathBuf::from)),
         threads,
         device: Device::Cpu,

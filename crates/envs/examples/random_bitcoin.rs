@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let market = Market::new(Frame::new(1, change), prices, times, vec![all])?;
 
     let config = environment("bitcoin").expect("a registered name").parse_text("sample_len = 200")?;
-    let copies = config.build(Arc::new(market), all, EpisodeMode::Sampled)?;
+    let copies = config.build(Arc::new(market), &[all], EpisodeMode::Sampled)?;
     let rng = RngTree::new(7);
     let mut env = copies.batch(0..8, &rng);
     let mut actions = rng.stream("actions", 0);

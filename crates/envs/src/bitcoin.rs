@@ -17,6 +17,7 @@ use pavlov_rl_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::episodes::hull;
 use crate::{
     Account, AssetSlippage, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes,
     FillRule, Passive, Quote, Reward, RewardConfig, RewardState, Sides, Slippage, Variant, quotes,
@@ -90,14 +91,6 @@ impl BitcoinConfig {
             Variant::AsPublished => Status::Terminated,
         }
     }
-
-    /// What is wrong with the published numbers; `None` for the default variant.
-    pub fn flaw(&self) -> Option<&'static str> {
-        (self.variant == Variant::AsPublished).then_some(
-            "variant = as_published: orders fill at the close that they were decided with, and the end of the data \
-             counts as the end of the game",
-        )
-    }
 }
 
 impl EnvironmentConfig for BitcoinConfig {
@@ -145,6 +138,21 @@ impl EnvironmentConfig for BitcoinConfig {
         self.fill().assumption().into_iter().chain(self.flaw()).map(str::to_owned).collect()
     }
 
+    fn flaw(&self) -> Option<&'static str> {
+        (self.variant == Variant::AsPublished).then_some(
+            "variant = as_published: orders fill at the close that they were decided with, and the end of the data \
+             counts as the end of the game",
+        )
+    }
+
+    fn commission(&self) -> Commission {
+        self.commission
+    }
+
+    fn with_commission(&self, commission: Commission) -> Box<dyn EnvironmentConfig> {
+        Box::new(Self { commission, ..self.clone() })
+    }
+
     fn fill(&self) -> FillRule {
         self.fill.unwrap_or(self.published_fill())
     }
@@ -162,7 +170,7 @@ impl EnvironmentConfig for BitcoinConfig {
     }
 
     fn sides(&self) -> Option<Sides> {
-        Some(Sides { long: BUY, short: SELL })
+        Some(Sides::choices(BUY, SELL))
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {
@@ -188,14 +196,14 @@ impl EnvironmentConfig for BitcoinConfig {
     fn build(
         &self,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Box<dyn BatchFactory>, EnvError> {
-        Ok(Box::new(Arc::new(Bitcoin::new(self, market, segment, mode)?)))
+        Ok(Box::new(Arc::new(Bitcoin::new(self, market, segments, mode)?)))
     }
 }
 
-/// The Bitcoin game on one segment of a market.
+/// The Bitcoin game on segments of a market.
 #[derive(Debug)]
 pub struct Bitcoin {
     market: Arc<Market>,
@@ -227,28 +235,29 @@ pub struct BitcoinState {
 }
 
 impl Bitcoin {
-    /// The game on a segment.
+    /// The game on segments.
     ///
     /// # Errors
-    /// [`EnvError`] if the values, the segment or the prices make no game.
+    /// [`EnvError`] if the values, a segment or the prices make no game.
     pub fn new(
         config: &BitcoinConfig,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Self, EnvError> {
         EnvError::of_config(NAME, config.validate())?;
         if market.prices.assets != 1 {
             return Err(EnvError::Assets { environment: NAME, expected: 1, got: market.prices.assets });
         }
-        let episodes = Episodes::new(&market, segment, mode, config.sample_len)?;
+        let episodes = Episodes::new(&market, segments, mode, config.sample_len)?;
+        let segment = hull(segments);
         let initial = Account::new(config.initial_cash, config.initial_coins);
         let observation = ObservationSpec { window: 1, features: market.frame.cols(), account: 2 };
         let quotes = quotes(&market, segment, 0, config.fill())?;
         EnvError::of_config(NAME, config.slippage.problems_at(&quotes))?;
         Ok(Self {
             quotes,
-            reward: config.reward.on(&market, segment),
+            reward: config.reward.on(&market, segments[0]),
             slippage: config.slippage.of(&market, segment, 0),
             market,
             spec: EnvSpec { observation, action: ActionSpec::Discrete { names: ACTIONS } },

@@ -17,6 +17,7 @@ use pavlov_rl_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::episodes::{check_windows, hull};
 use crate::rebalance::{ASSETS, Purse, Rebalance, whole_shares};
 use crate::{
     Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive,
@@ -87,29 +88,21 @@ impl LeverageInverseConfig {
         self.initial_weight.or(self.published().then_some(0.5))
     }
 
-    /// What is wrong with the published numbers; `None` for the default variant.
-    pub fn flaw(&self) -> Option<&'static str> {
-        self.published().then_some(
-            "variant = as_published: the window begins with the day of the decision and shows the days after it, orders fill \
-             at that day's close, money that makes no whole share is lost at every step (booked as a fee), the reward is the \
-             whole gain since the start at every step, every sampled episode starts on the first day, and its end counts as \
-             the end of the game",
-        )
-    }
-
     /// Rows that the window reaches beyond the row of the decision.
     fn lead(&self) -> u32 {
         if self.published() { self.window - 1 } else { 0 }
     }
 
-    /// Where episodes lie: anywhere in the segment; as published, from its first row on only, as far as the window goes.
-    fn episodes(&self, market: &Market, segment: Segment, mode: EpisodeMode) -> Result<Episodes, EnvError> {
-        let seen = Segment { end: segment.end.saturating_sub(self.lead()), ..segment };
-        let anywhere = Episodes::new(market, seen, mode, self.sample_len)?;
+    /// Where episodes lie: anywhere in the segments; as published, from the first row of the first on only, as far as the window goes.
+    fn episodes(&self, market: &Market, segments: &[Segment], mode: EpisodeMode) -> Result<Episodes, EnvError> {
+        let seen = |segment: &Segment| Segment { end: segment.end.saturating_sub(self.lead()), ..*segment };
+        let seen: Vec<Segment> = segments.iter().map(seen).collect();
+        let anywhere = Episodes::new(market, &seen, mode, self.sample_len)?;
         if !self.published() || mode == EpisodeMode::Whole {
             return Ok(anywhere);
         }
-        Episodes::new(market, Segment { end: seen.first + self.sample_len + 1, ..seen }, EpisodeMode::Whole, 1)
+        let first = Segment { end: seen[0].first + self.sample_len + 1, ..seen[0] };
+        Episodes::new(market, &[first], EpisodeMode::Whole, 1)
     }
 
     /// What an episode starts with when these are the closes.
@@ -192,6 +185,23 @@ impl EnvironmentConfig for LeverageInverseConfig {
         self.fill().assumption().into_iter().chain(self.flaw()).map(str::to_owned).collect()
     }
 
+    fn flaw(&self) -> Option<&'static str> {
+        self.published().then_some(
+            "variant = as_published: the window begins with the day of the decision and shows the days after it, orders fill \
+             at that day's close, money that makes no whole share is lost at every step (booked as a fee), the reward is the \
+             whole gain since the start at every step, every sampled episode starts on the first day, and its end counts as \
+             the end of the game",
+        )
+    }
+
+    fn commission(&self) -> Commission {
+        self.commission
+    }
+
+    fn with_commission(&self, commission: Commission) -> Box<dyn EnvironmentConfig> {
+        Box::new(Self { commission, ..self.clone() })
+    }
+
     fn fill(&self) -> FillRule {
         self.fill.unwrap_or(self.published_fill())
     }
@@ -209,7 +219,7 @@ impl EnvironmentConfig for LeverageInverseConfig {
     }
 
     fn sides(&self) -> Option<Sides> {
-        None
+        (!self.published()).then_some(Sides::rows(&[1.0], &[0.0]))
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {
@@ -246,10 +256,10 @@ impl EnvironmentConfig for LeverageInverseConfig {
     fn build(
         &self,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Box<dyn BatchFactory>, EnvError> {
-        Ok(Box::new(Arc::new(LeverageInverse::new(self, market, segment, mode)?)))
+        Ok(Box::new(Arc::new(LeverageInverse::new(self, market, segments, mode)?)))
     }
 }
 
@@ -260,7 +270,7 @@ fn closes(quotes: &Quotes, i: usize) -> [f64; ASSETS] {
     [quotes[0][i].close, quotes[1][i].close]
 }
 
-/// The game of two funds on one segment of a market.
+/// The game of two funds on segments of a market.
 #[derive(Debug)]
 pub struct LeverageInverse {
     market: Arc<Market>,
@@ -291,21 +301,22 @@ pub struct LeverageInverseState {
 }
 
 impl LeverageInverse {
-    /// The game on a segment.
+    /// The game on segments.
     ///
     /// # Errors
-    /// [`EnvError`] if the values, the segment or the prices make no game.
+    /// [`EnvError`] if the values, a segment or the prices make no game.
     pub fn new(
         config: &LeverageInverseConfig,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Self, EnvError> {
         EnvError::of_config(NAME, config.validate())?;
-        let episodes = config.episodes(&market, segment, mode)?;
-        if !config.published() && segment.first - segment.start + 1 < config.window {
-            return Err(EnvError::Window { window: config.window as usize, segment });
+        let episodes = config.episodes(&market, segments, mode)?;
+        if !config.published() {
+            check_windows(segments, config.window)?;
         }
+        let segment = hull(segments);
         let account = if config.published() { 0 } else { ASSETS + 1 };
         let initial = Account::new(config.initial_cash, 0.0);
         let observation = ObservationSpec { window: config.window as usize, features: market.frame.cols(), account };
@@ -314,7 +325,7 @@ impl LeverageInverse {
             episodes,
             quotes: config.quotes(&market, segment)?,
             order: config.order(&market, segment),
-            reward: config.reward().map(|reward| reward.on(&market, segment)),
+            reward: config.reward().map(|reward| reward.on(&market, segments[0])),
             reference: config.reward().map_or(0.0, |reward| reward.kind.reference(initial).cash),
             market,
             spec: EnvSpec { observation, action },

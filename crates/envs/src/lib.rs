@@ -26,7 +26,7 @@
 //! let market = Market::new(Frame::new(1, vec![0.0; 50]), prices, (0..50).collect(), vec![all])?;
 //!
 //! let config = environment("bitcoin").expect("a registered name").parse_text("initial_cash = 20_000")?;
-//! let copies = config.build(Arc::new(market), all, EpisodeMode::Whole)?;
+//! let copies = config.build(Arc::new(market), &[all], EpisodeMode::Whole)?;
 //! let mut env = copies.batch(0..4, &RngTree::new(1));
 //! let step = env.step(&ActionBatch::Discrete(vec![0, 1, 2, 1]));
 //! assert_eq!(step.rewards[0], 0.0); // holding is what the relative reward compares with

@@ -1,14 +1,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use pavlov_rl_core::{Batch, BatchEnv, EnvSpec, Environment, Fill, Ledger, Market, RngTree, Segment};
+use pavlov_rl_core::{Action, Batch, BatchEnv, EnvSpec, Environment, Fill, Ledger, Market, RngTree, Segment};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
 use crate::{
-    Account, EnvError, EpisodeMode, FillRule, Quote, bitcoin::BitcoinConfig, leverage_inverse::LeverageInverseConfig,
-    long_short::LongShortConfig, stock_order::StockOrderConfig,
+    Account, Commission, EnvError, EpisodeMode, FillRule, Quote, bitcoin::BitcoinConfig,
+    leverage_inverse::LeverageInverseConfig, long_short::LongShortConfig, stock_order::StockOrderConfig,
 };
 
 /// Every environment, in the order of the documentation.
@@ -77,6 +77,12 @@ pub trait EnvironmentConfig: std::fmt::Debug + Send + Sync {
     fn to_toml(&self) -> toml::Table;
     /// Named assumptions and flaws, for the report.
     fn notes(&self) -> Vec<String>;
+    /// What is wrong with published numbers that are reproduced on purpose; `None` for the default variant.
+    fn flaw(&self) -> Option<&'static str>;
+    /// What a trade costs.
+    fn commission(&self) -> Commission;
+    /// The same rules with another commission.
+    fn with_commission(&self, commission: Commission) -> Box<dyn EnvironmentConfig>;
     /// When and at which price orders are filled.
     fn fill(&self) -> FillRule;
     /// Rows of the frame that an observation shows.
@@ -85,32 +91,45 @@ pub trait EnvironmentConfig: std::fmt::Debug + Send + Sync {
     fn assets(&self) -> usize;
     /// Names of money and asset, for example `USD` and `BTC`.
     fn units(&self) -> (&'static str, &'static str);
-    /// The actions that mean more and less of the asset, for rules that take sides; `None` if there are no such two.
+    /// The actions that mean all and least of the first asset, for rules that take sides; `None` if there are no such two, or
+    /// if what is seen reaches beyond the decision.
     fn sides(&self) -> Option<Sides>;
     /// What an investor who decides once makes of a segment: buy & hold first.
     ///
     /// # Errors
     /// [`EnvError`] if the prices make no game.
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError>;
-    /// Makes the game ready to be copied.
+    /// Makes the game ready to be copied: an episode lies in one of the segments, drawn by the starts that each has.
     ///
     /// # Errors
-    /// [`EnvError`] if the values, the segment or the prices make no game.
+    /// [`EnvError`] if the values, a segment or the prices make no game.
     fn build(
         &self,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Box<dyn BatchFactory>, EnvError>;
 }
 
-/// The two discrete actions that take a side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The two actions that take a side.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sides {
     /// Buys, or is long.
-    pub long: u32,
+    pub long: Action<'static>,
     /// Sells, or is short.
-    pub short: u32,
+    pub short: Action<'static>,
+}
+
+impl Sides {
+    /// Two choices.
+    pub(crate) const fn choices(long: u32, short: u32) -> Self {
+        Self { long: Action::Discrete(long), short: Action::Discrete(short) }
+    }
+
+    /// Two rows of numbers.
+    pub(crate) const fn rows(long: &'static [f32], short: &'static [f32]) -> Self {
+        Self { long: Action::Continuous(long), short: Action::Continuous(short) }
+    }
 }
 
 /// The books of an investor who decides once, at the first row of a segment.

@@ -17,6 +17,7 @@ use pavlov_rl_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::episodes::{check_windows, hull};
 use crate::{
     Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Order,
     OrderActions, Passive, Quote, Reward, RewardConfig, RewardKind, RewardState, Sides, Slippage, Variant,
@@ -93,15 +94,6 @@ impl StockOrderConfig {
 
     fn ruin_frac(&self) -> f64 {
         self.ruin_frac.unwrap_or(if self.published() { 0.0 } else { 0.1 })
-    }
-
-    /// What is wrong with the published numbers; `None` for the default variant.
-    pub fn flaw(&self) -> Option<&'static str> {
-        self.published().then_some(
-            "variant = as_published: orders fill in the bar that the window begins with, so the agent sees the bars after \
-             its fill, five with a window of 6; the reward is the cash times the row's number, a level instead of a change; the net worth is valued \
-             at the fill price; sampled episodes go on at the first row after the last; the account is scaled by constants",
-        )
     }
 
     /// The quotes by row: as published, orders fill in the row's own bar, and a price may be 0.
@@ -187,6 +179,22 @@ impl EnvironmentConfig for StockOrderConfig {
         self.fill().assumption().into_iter().chain(self.flaw()).map(str::to_owned).collect()
     }
 
+    fn flaw(&self) -> Option<&'static str> {
+        self.published().then_some(
+            "variant = as_published: orders fill in the bar that the window begins with, so the agent sees the bars after \
+             its fill, five with a window of 6; the reward is the cash times the row's number, a level instead of a change; the net worth is valued \
+             at the fill price; sampled episodes go on at the first row after the last; the account is scaled by constants",
+        )
+    }
+
+    fn commission(&self) -> Commission {
+        self.commission
+    }
+
+    fn with_commission(&self, commission: Commission) -> Box<dyn EnvironmentConfig> {
+        Box::new(Self { commission, ..self.clone() })
+    }
+
     fn fill(&self) -> FillRule {
         self.fill.unwrap_or(FillRule::InsideNext)
     }
@@ -204,7 +212,10 @@ impl EnvironmentConfig for StockOrderConfig {
     }
 
     fn sides(&self) -> Option<Sides> {
-        (self.actions() == OrderActions::Orders).then_some(Sides { long: 1, short: 2 })
+        match self.actions() {
+            OrderActions::Orders => Some(Sides::choices(1, 2)),
+            OrderActions::TypeAndAmount => (!self.published()).then_some(Sides::rows(&[0.0, 1.0], &[1.0, 1.0])),
+        }
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {
@@ -225,14 +236,14 @@ impl EnvironmentConfig for StockOrderConfig {
     fn build(
         &self,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Box<dyn BatchFactory>, EnvError> {
-        Ok(Box::new(Arc::new(StockOrder::new(self, market, segment, mode)?)))
+        Ok(Box::new(Arc::new(StockOrder::new(self, market, segments, mode)?)))
     }
 }
 
-/// The stock order game on one segment of a market.
+/// The stock order game on segments of a market.
 #[derive(Debug)]
 pub struct StockOrder {
     market: Arc<Market>,
@@ -269,25 +280,29 @@ pub struct StockOrderState {
 }
 
 impl StockOrder {
-    /// The game on a segment.
+    /// The game on segments; as published on the first of them, at whose end the rows begin anew.
     ///
     /// # Errors
-    /// [`EnvError`] if the values, the segment or the prices make no game.
+    /// [`EnvError`] if the values, a segment or the prices make no game.
     pub fn new(
         config: &StockOrderConfig,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Self, EnvError> {
         EnvError::of_config(NAME, config.validate())?;
         let wraps = config.published() && mode == EpisodeMode::Sampled;
         let lead = if config.published() { config.window - 1 } else { 0 };
+        let played = if config.published() { &segments[..segments.len().min(1)] } else { segments };
+        let segment = hull(played);
         let seen = Segment { end: segment.end.saturating_sub(lead), ..segment };
+        let within = |segment: &Segment| Segment { end: segment.end.saturating_sub(lead), ..*segment };
+        let within: Vec<Segment> = played.iter().map(within).collect();
         // Where rows wrap, any length fits.
         let sample_len = if wraps { 1 } else { config.sample_len };
-        let episodes = Episodes::new(&market, seen, mode, sample_len)?;
-        if !config.published() && segment.first - segment.start + 1 < config.window {
-            return Err(EnvError::Window { window: config.window as usize, segment });
+        let episodes = Episodes::new(&market, &within, mode, sample_len)?;
+        if !config.published() {
+            check_windows(played, config.window)?;
         }
         let account = if config.published() { 6 } else { 4 };
         let initial = Account::new(config.initial_cash, 0.0);
@@ -296,7 +311,7 @@ impl StockOrder {
             episodes,
             quotes: config.quotes(&market, segment)?,
             execution: config.execution(&market, segment),
-            reward: config.reward().map(|reward| reward.on(&market, segment)),
+            reward: config.reward().map(|reward| reward.on(&market, segments[0])),
             market,
             spec: EnvSpec { observation, action: config.action_spec() },
             segment: seen,

@@ -27,7 +27,7 @@ fn game(name: &str, keys: &str) -> Box<dyn BatchFactory> {
     let closes = (0..700 * config.assets()).map(|i| 100.0 + 70.0 * (i as f64 * 0.37).sin()).collect();
     let market = synthetic::market(synthetic::prices(config.assets(), closes), 3, 1);
     let segment = Segment { first: config.window() as u32 - 1, ..market.segments[0] };
-    config.build(Arc::new(market), segment, EpisodeMode::Sampled).expect("a game")
+    config.build(Arc::new(market), &[segment], EpisodeMode::Sampled).expect("a game")
 }
 
 fn draw(spec: &ActionSpec, rng: &mut Rng) -> ActionBatch {
@@ -133,7 +133,7 @@ fn wide_instructions_change_no_bit() {
     let market = synthetic::market(synthetic::prices(1, closes), 3, 1);
     let config = LongShortConfig { window: 1, sample_len: 600, ..LongShortConfig::default() };
     let (market, segment) = (Arc::new(market.clone()), market.segments[0]);
-    let env = Arc::new(LongShort::new(&config, market, segment, EpisodeMode::Sampled).expect("a game"));
+    let env = Arc::new(LongShort::new(&config, market, &[segment], EpisodeMode::Sampled).expect("a game"));
     let tree = RngTree::new(5);
     let mut batch = Batch::new(env.clone(), 0..COPIES, &tree);
     let mut states: Vec<_> = (0..n).map(|_| env.new_state()).collect();

@@ -145,7 +145,7 @@ fn open<'a>(game: &Game, keys: &str, prices: &'a PriceTable, played: PriceTable,
     let config = environment(game.name).expect("registered").parse_text(keys).expect("a configuration");
     let market = synthetic::market(played, 1, 1);
     let segment = Segment { first: config.window() as u32 - 1, ..market.segments[0] };
-    let copies = config.build(Arc::new(market), segment, EpisodeMode::Sampled).expect("a game");
+    let copies = config.build(Arc::new(market), &[segment], EpisodeMode::Sampled).expect("a game");
     let env: Box<dyn BatchEnv> = copies.batch(0..COPIES as u64, &RngTree::new(seed));
     let mut books = BookAudit::new(env, prices, game.positions);
     (books.whole_shares, books.slack) = (game.whole_shares, game.slack);

@@ -42,7 +42,7 @@ fn every_environment_keeps_the_contract_in_both_variants_and_modes() {
             let config = entry.parse_text(&format!("variant = \"{variant}\"")).expect(entry.name);
             let market = Arc::new(synthetic::random_walk(ROWS, config.assets(), FEATURES, 11));
             for mode in [EpisodeMode::Sampled, EpisodeMode::Whole] {
-                let copies = config.build(market.clone(), segment(&*config, &market), mode).expect(entry.name);
+                let copies = config.build(market.clone(), &[segment(&*config, &market)], mode).expect(entry.name);
                 check_env(&|numbers, rng| copies.batch(numbers, rng));
             }
         }
@@ -55,7 +55,7 @@ fn every_setting_keeps_the_contract() {
         let entry = environment(name).expect("registered");
         let config = entry.parse_text(keys).expect(keys);
         let market = Arc::new(synthetic::random_walk(ROWS, config.assets(), FEATURES, 11));
-        let copies = config.build(market.clone(), segment(&*config, &market), EpisodeMode::Sampled).expect(keys);
+        let copies = config.build(market.clone(), &[segment(&*config, &market)], EpisodeMode::Sampled).expect(keys);
         check_env(&|numbers, rng| copies.batch(numbers, rng));
         let resolved = config.to_toml();
         assert_eq!(entry.parse_text(&resolved.to_string()).expect(keys).to_toml(), resolved, "{name}: {keys}");
@@ -67,7 +67,7 @@ fn sticky_actions_keep_the_contract_and_repeat_as_often_as_asked() {
     for (name, keys) in [("bitcoin", ""), ("long_short", "action = \"target_weight\"")] {
         let config = environment(name).expect("registered").parse_text(keys).expect(keys);
         let market = Arc::new(synthetic::random_walk(ROWS, config.assets(), FEATURES, 11));
-        let copies = config.build(market.clone(), segment(&*config, &market), EpisodeMode::Sampled).expect(keys);
+        let copies = config.build(market.clone(), &[segment(&*config, &market)], EpisodeMode::Sampled).expect(keys);
         check_env(&|numbers, rng| {
             let first = numbers.start;
             Box::new(StickyActions::new(copies.batch(numbers, rng), 0.25, first, rng))
@@ -75,7 +75,7 @@ fn sticky_actions_keep_the_contract_and_repeat_as_often_as_asked() {
     }
     let config = environment("long_short").expect("registered").parse_text("window = 1").expect("a configuration");
     let market = Arc::new(synthetic::random_walk(ROWS, 1, FEATURES, 11));
-    let copies = config.build(market.clone(), segment(&*config, &market), EpisodeMode::Sampled).expect("a game");
+    let copies = config.build(market.clone(), &[segment(&*config, &market)], EpisodeMode::Sampled).expect("a game");
     let tree = RngTree::new(2);
     let mut sticky = StickyActions::new(copies.batch(0..400, &tree), 0.25, 0, &tree);
     sticky.record_fills(true);
@@ -119,7 +119,7 @@ fn every_environment_refuses_markets_that_it_cannot_play() {
         let config = entry.parse_text("").expect(entry.name);
         let build = |market: Market| {
             let segment = segment(&*config, &market);
-            config.build(Arc::new(market), segment, EpisodeMode::Whole).err()
+            config.build(Arc::new(market), &[segment], EpisodeMode::Whole).err()
         };
         let assets = config.assets();
         let other_assets = build(synthetic::random_walk(ROWS, assets + 1, FEATURES, 1));

@@ -80,7 +80,7 @@ fn build(case: &GoldenCase) -> Box<dyn BatchEnv> {
     }
     let config = environment("bitcoin").expect("registered").parse_text(&toml).expect("a valid configuration");
     let episode = Segment { start, first: start, end: end + 1 };
-    let copies = config.build(Arc::new(market(&case.json["input"])), episode, EpisodeMode::Whole).expect("a game");
+    let copies = config.build(Arc::new(market(&case.json["input"])), &[episode], EpisodeMode::Whole).expect("a game");
     copies.batch(0..1, &RngTree::new(0))
 }
 

@@ -78,7 +78,7 @@ fn build(case: &GoldenCase) -> Box<dyn BatchEnv> {
     let config = environment("leverage_inverse").expect("registered").parse_text(&toml).expect("a valid configuration");
     let market = market(&case.json);
     let segment = market.segments[0];
-    let copies = config.build(Arc::new(market), segment, EpisodeMode::Sampled).expect("a game");
+    let copies = config.build(Arc::new(market), &[segment], EpisodeMode::Sampled).expect("a game");
     copies.batch(0..1, &RngTree::new(0))
 }
 

@@ -92,7 +92,7 @@ fn build(case: &GoldenCase) -> Box<dyn BatchEnv> {
     let rows = market.frame.rows() as u32;
     let config = environment("long_short").expect("registered").parse_text(&toml).expect("a valid configuration");
     let episode = Segment { start: 0, first: number("state_length") as u32, end: rows };
-    let copies = config.build(Arc::new(market), episode, EpisodeMode::Whole).expect("a game");
+    let copies = config.build(Arc::new(market), &[episode], EpisodeMode::Whole).expect("a game");
     copies.batch(0..1, &RngTree::new(0))
 }
 

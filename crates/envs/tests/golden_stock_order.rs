@@ -80,7 +80,7 @@ fn start(case: &GoldenCase) -> (StockOrder, StockOrderState) {
     let config: StockOrderConfig = toml::from_str(&toml).expect("a valid configuration");
     let market = market(case);
     let all = market.segments[0];
-    let game = StockOrder::new(&config, Arc::new(market), all, EpisodeMode::Sampled).expect("a game");
+    let game = StockOrder::new(&config, Arc::new(market), &[all], EpisodeMode::Sampled).expect("a game");
     let mut rng = RngTree::new(0).stream("env", 0);
     let mut state = game.new_state();
     let mut account = vec![0.0; game.spec().observation.account];

@@ -9,7 +9,7 @@ use pavlov_testkit::{assert_close, synthetic};
 fn build(market: Market, keys: &str, mode: EpisodeMode, copies: u64) -> Box<dyn BatchEnv> {
     let config = environment("leverage_inverse").expect("registered").parse_text(keys).expect("a configuration");
     let segment = market.segments[0];
-    let game = config.build(Arc::new(market), segment, mode).expect("a game");
+    let game = config.build(Arc::new(market), &[segment], mode).expect("a game");
     let mut env = game.batch(0..copies, &RngTree::new(1));
     env.record_fills(true);
     env
@@ -180,6 +180,6 @@ fn a_missing_vwap_is_refused_before_anything_is_played() {
         environment("leverage_inverse").expect("registered").parse_text("fill = \"vwap\"\nwindow = 1").expect("keys");
     let market = synthetic::random_walk(60, 2, 1, 1);
     let segment = market.segments[0];
-    let error = config.build(Arc::new(market), segment, EpisodeMode::Whole).err();
+    let error = config.build(Arc::new(market), &[segment], EpisodeMode::Whole).err();
     assert_eq!(error, Some(EnvError::NoVwap));
 }

@@ -16,7 +16,7 @@ fn game(closes: &[f64], keys: &str) -> Box<dyn BatchEnv> {
     let config = environment("long_short").expect("registered").parse_text(&keys).expect("a configuration");
     let market = synthetic::market(synthetic::prices(1, closes.to_vec()), 5, 1);
     let segment = market.segments[0];
-    let copies = config.build(Arc::new(market), segment, EpisodeMode::Whole).expect("a game");
+    let copies = config.build(Arc::new(market), &[segment], EpisodeMode::Whole).expect("a game");
     let mut env = copies.batch(0..1, &RngTree::new(1));
     env.record_fills(true);
     env

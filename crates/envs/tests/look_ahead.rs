@@ -26,7 +26,7 @@ type Leak = fn(&Market, usize, &mut Seen);
 /// The first `steps` steps of the whole segment with the same actions whatever the market, and what is seen after them.
 fn play(config: &dyn EnvironmentConfig, market: Market, steps: usize, leak: Leak) -> Vec<Seen> {
     let segment = Segment { first: config.window() as u32 - 1, ..market.segments[0] };
-    let copies = config.build(Arc::new(market.clone()), segment, EpisodeMode::Whole).expect("a game");
+    let copies = config.build(Arc::new(market.clone()), &[segment], EpisodeMode::Whole).expect("a game");
     let mut env = copies.batch(0..1, &RngTree::new(1));
     let spec = env.spec().action.clone();
     let mut rng = RngTree::new(2).stream("actor", 0);

@@ -55,7 +55,7 @@ fn unpaid(keys: &str, moves: f64, commission: f64, steps: usize, seed: u64) -> u
     let mut rng = RngTree::new(seed).stream("repay", 0);
     let market = Arc::new(market(moves, &mut rng));
     let close = &market.prices.close;
-    let copies = config.build(market.clone(), market.segments[0], EpisodeMode::Sampled).expect("a game");
+    let copies = config.build(market.clone(), &[market.segments[0]], EpisodeMode::Sampled).expect("a game");
     let mut env = copies.batch(0..COPIES as u64, &RngTree::new(seed));
     let (mut before, mut count) = (Vec::new(), 0);
     for _ in 0..steps {

@@ -28,7 +28,7 @@ fn game(name: &str, keys: &str, closes: &[f64]) -> Box<dyn BatchEnv> {
     let config = environment(name).expect("registered").parse_text(keys).expect(keys);
     let market = synthetic::market(synthetic::prices(1, closes.to_vec()), 1, 1);
     let segment = market.segments[0];
-    let copies = config.build(Arc::new(market), segment, EpisodeMode::Sampled).expect("a game");
+    let copies = config.build(Arc::new(market), &[segment], EpisodeMode::Sampled).expect("a game");
     copies.batch(0..COPIES, &RngTree::new(1))
 }
 

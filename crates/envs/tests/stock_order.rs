@@ -13,7 +13,7 @@ const SELL: u32 = 2;
 fn build(market: Market, keys: &str, mode: EpisodeMode, copies: u64, seed: u64) -> Box<dyn BatchEnv> {
     let config = environment("stock_order").expect("registered").parse_text(keys).expect("a configuration");
     let segment = market.segments[0];
-    let game = config.build(Arc::new(market), segment, mode).expect("a game");
+    let game = config.build(Arc::new(market), &[segment], mode).expect("a game");
     let mut env = game.batch(0..copies, &RngTree::new(seed));
     env.record_fills(true);
     env

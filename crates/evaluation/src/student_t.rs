@@ -22,6 +22,12 @@ pub fn student_t_quantile(confidence: f64, df: usize) -> Option<f64> {
     Some((df as f64).sqrt() * low.tan())
 }
 
+/// `P(|T| <= |t|)` for `T` of Student's t distribution with `df` degrees, by the sums of [`student_t_quantile`]; `None` if `df`
+/// is 0 or `t` is NaN.
+pub(crate) fn student_t_probability(t: f64, df: usize) -> Option<f64> {
+    (df > 0 && !t.is_nan()).then(|| central_probability((t.abs() / (df as f64).sqrt()).atan(), df))
+}
+
 /// `P(|T| <= sqrt(df) tan theta)`.
 fn central_probability(theta: f64, df: usize) -> f64 {
     let (sin, cos) = theta.sin_cos();

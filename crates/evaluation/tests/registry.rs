@@ -97,6 +97,7 @@ autocorrelation of 0.3 they hold the truth in about 91.5 of 100 sets.
 | probabilistic Sharpe ratio, minimum track record length | Bailey and Lopez de Prado 2012 |
 | deflated Sharpe ratio | Bailey and Lopez de Prado 2014 |
 | probability of backtest overfitting (combinatorially symmetric cross-validation) | Bailey et al. 2017 |
+| paired t test, Welch's test, adjustment for several pairs | Student 1908, Welch 1947, Holm 1979 |
 
 ## Splits
 

@@ -2,9 +2,9 @@
 
 use pavlov_evaluation::metrics::Sample;
 use pavlov_evaluation::stats::{
-    BlockBootstrap, IntervalMethod, SharpeEvidence, expected_maximum_sharpe, iqm, median, normal_cdf, normal_quantile,
-    optimal_block_length, over_runs, percentile_interval, performance_profile, probability_of_improvement,
-    probability_of_overfitting, stratified_bootstrap,
+    BlockBootstrap, IntervalMethod, SharpeEvidence, expected_maximum_sharpe, holm, iqm, median, normal_cdf,
+    normal_quantile, optimal_block_length, over_runs, paired_difference, percentile_interval, performance_profile,
+    probability_of_improvement, probability_of_overfitting, stratified_bootstrap, welch_difference,
 };
 use pavlov_evaluation::student_t_quantile;
 use pavlov_testkit::scale::nightly;
@@ -285,6 +285,54 @@ fn the_best_of_many_without_skill_is_as_high_as_expected() {
     let best = |draws: &mut Draws| (0..100).map(|_| draws.normal()).fold(f64::MIN, f64::max);
     let simulated = (0..sets).map(|_| best(&mut draws)).sum::<f64>() / f64::from(sets);
     close(simulated / expected_maximum_sharpe(100, 1.0).unwrap(), 1.0, 0.02);
+}
+
+/// R22: returns of a known Sharpe ratio, normal and skewed.
+#[test]
+fn the_probabilistic_ratio_is_wrong_as_often_as_it_admits() {
+    let sets = if nightly() { 40_000 } else { 4_000 };
+    for (shape, seed) in [("normal", 41), ("skewed", 42)] {
+        let mut draws = Draws(seed);
+        // The skewed returns have a mean of 0 and this deviation, (exp(s^2) - 1) exp(s^2) with s = 0.3.
+        let deviation = (0.09_f64.exp_m1() * 0.09_f64.exp()).sqrt();
+        let wrong = |truth: f64, draws: &mut Draws| {
+            let one = |draws: &mut Draws| match shape {
+                "normal" => draws.normal(),
+                _ => draws.skewed() / deviation,
+            };
+            let returns = (0..500).map(|_| truth + one(draws)).collect();
+            let evidence = SharpeEvidence::of(&Sample::new(returns), 0.0).unwrap();
+            evidence.probabilistic(truth).unwrap() >= 0.95
+        };
+        for truth in [0.0, 0.1] {
+            let share = (0..sets).filter(|_| wrong(truth, &mut draws)).count() as f64 / f64::from(sets);
+            assert!((0.035..=0.065).contains(&share), "{shape}, true ratio {truth}: surely above it in {share}");
+        }
+    }
+}
+
+/// R22: runs without any difference are told apart in 5 of 100 pairs, and with Holm's procedure no more of whole families.
+#[test]
+fn equal_runs_are_told_apart_as_often_as_the_level_says() {
+    let sets = if nightly() { 40_000 } else { 4_000 };
+    let mut draws = Draws(51);
+    let (mut paired, mut welch, mut family) = (0, 0, 0);
+    for _ in 0..sets {
+        // Three runs of five seeds whose luck they share, and a fourth of seven seeds and more spread.
+        let luck: Vec<f64> = (0..5).map(|_| draws.normal()).collect();
+        let mut run = || luck.iter().map(|luck| luck + draws.normal()).collect::<Vec<f64>>();
+        let runs = [run(), run(), run()];
+        let other: Vec<f64> = (0..7).map(|_| 3.0 * draws.normal()).collect();
+        let p = |a: usize, b: usize| paired_difference(&runs[a], &runs[b]).unwrap().p_value.unwrap();
+        let all = [p(0, 1), p(0, 2), p(1, 2)];
+        paired += usize::from(all[0] < 0.05);
+        welch += usize::from(welch_difference(&runs[0], &other).unwrap().p_value.unwrap() < 0.05);
+        family += usize::from(holm(&all).iter().any(|p| *p < 0.05));
+    }
+    let share = |n: usize| n as f64 / f64::from(sets);
+    assert!((0.04..=0.06).contains(&share(paired)), "paired {}", share(paired));
+    assert!((0.03..=0.06).contains(&share(welch)), "Welch {}", share(welch));
+    assert!(share(family) <= 0.055, "families {}", share(family));
 }
 
 #[test]

@@ -224,6 +224,16 @@ fn trials_take_away_from_a_sharpe_ratio() {
 }
 
 #[test]
+fn with_one_trial_the_ratio_is_the_probabilistic_one() {
+    let skill = Skill { trials: 1, deflated_sharpe: 0.97, minimum_periods: None };
+    let baselines = [constant("buy & hold", 0.1)];
+    let evidence = Evidence { skill: Some(skill), ..Evidence::new(&[0.3, 0.31], &baselines, "buy & hold", MONTH) };
+    let text = Verdict::of(&evidence).unwrap().text();
+    let sentence = "Its Sharpe ratio exceeds 0 at 95 % (probabilistic Sharpe ratio: confidence 97.0 %).";
+    assert!(text.contains(sentence), "{text}");
+}
+
+#[test]
 fn a_verdict_written_before_reads_as_one_without_the_new_evidence() {
     let verdict = Verdict::new(&[0.3, 0.31], &[constant("buy & hold", 0.1)], "buy & hold", MONTH).unwrap();
     let mut json = serde_json::to_value(&verdict).unwrap();

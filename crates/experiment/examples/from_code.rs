@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         disk: Arc::new(OsDisk),
         datasets_dir: repository.join("datasets"),
         cache_dir: place.path().join("cache"),
+        trials_dir: place.path().join("trials"),
         data_dir: None,
         threads: 2,
         device: Device::Cpu,

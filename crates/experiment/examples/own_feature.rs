@@ -76,7 +76,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = Options {
         disk: Arc::new(OsDisk),
         datasets_dir: repository.join("datasets"),
-        cache_dir: cache.path().to_owned(),
+        cache_dir: cache.path().join("cache"),
+        trials_dir: cache.path().join("trials"),
         data_dir: None,
         threads: 1,
         device: Device::Cpu,

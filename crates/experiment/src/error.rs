@@ -67,6 +67,18 @@ pub enum ExperimentError {
         /// The cause.
         source: Box<MarketDataError>,
     },
+    /// Parts of the config do not fit each other.
+    #[error("{message}")]
+    Unfit {
+        /// What does not fit, and the cure.
+        message: String,
+    },
+    /// What is learned from is not apart from what is judged on.
+    #[error("data.train_also: {source}")]
+    Split {
+        /// The cause.
+        source: SplitError,
+    },
     /// There is no manifest of this name.
     #[error("{key}: there is no manifest {path}{hint}", path = path.display())]
     UnknownDataset {
@@ -164,7 +176,7 @@ pub enum ExperimentError {
     },
     /// The data cannot be cut into the folds that were asked for.
     #[error("eval.split: {source}")]
-    Split {
+    Folds {
         /// The cause, with the numbers.
         source: SplitError,
     },
@@ -220,6 +232,22 @@ pub enum ExperimentError {
         /// Why a market or an environment cannot be built of changed bars.
         reason: String,
     },
+    /// A run cannot be put beside others.
+    #[error("{}: {reason}", path.display())]
+    Compare {
+        /// Its folder, or the file in it.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The ledger of trials cannot be used.
+    #[error("the ledger of trials {}: {reason}", path.display())]
+    Trials {
+        /// The ledger or its lock.
+        path: PathBuf,
+        /// The line, what is wrong with it and what to do.
+        reason: String,
+    },
     /// A thread pool could not be started.
     #[error("cannot start {threads} threads: {reason}")]
     Threads {
@@ -235,8 +263,9 @@ impl ExperimentError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config { .. } | Self::Read { .. } | Self::Span { .. } => 2,
-            Self::Environment { .. } | Self::UnknownDataset { .. } | Self::Series { .. } => 2,
-            Self::Selection { .. } | Self::Split { .. } | Self::SeveralSpans { .. } | Self::SeveralCells { .. } => 2,
+            Self::Environment { .. } | Self::UnknownDataset { .. } | Self::Series { .. } | Self::Compare { .. } => 2,
+            Self::Split { .. } | Self::Unfit { .. } | Self::Folds { .. } | Self::SeveralSpans { .. } => 2,
+            Self::Selection { .. } | Self::SeveralCells { .. } => 2,
             Self::Cell { source, .. } => source.exit_code(),
             Self::Seeds { errors, .. } | Self::Cells { errors, .. } => errors.first().map_or(1, Self::exit_code),
             Self::Data(error) if error.is_unavailable() => 3,

@@ -24,6 +24,7 @@ use crate::report::{
 use crate::tables;
 use crate::train::Trained;
 use crate::world::World;
+use crate::{fees, flags, trials};
 
 /// A trained seed and its books on both spans.
 struct Played<'a> {
@@ -41,6 +42,8 @@ pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]
     let baselines = baselines::all(plan, world)?;
     let mut report = compare(plan, world, &played, &baselines)?;
     report.published = published::report(plan, world, &played.iter().map(|p| &p.test).collect::<Vec<_>>(), &baselines);
+    report.fee_sweep = Some(fees::sweep(plan, world, trained, &report)?);
+    report.flags = flags::of(&report, plan.environment.flaw());
     let disk = folder.disk();
     for seed in &played {
         write_tables(disk, &folder.seed(seed.trained.seed), world, seed)?;
@@ -63,20 +66,28 @@ pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]
 }
 
 fn play_both<'a>(plan: &Plan, world: &World, trained: &'a Trained) -> Result<Played<'a>, ExperimentError> {
-    let play_span = |span: &dyn BatchFactory, segment: Segment, stream: u64| {
-        let env = span.batch(0..1, &RngTree::new(trained.seed));
-        let rng = RngTree::new(trained.seed).child("eval").stream("policy", stream);
-        let earliest = segment.start + plan.environment.window() as u32 - 1;
-        let warm = (plan.eval.memory_warm_bars, earliest);
-        let mut player = Player::new(&*trained.agent, &*env, warm, plan.eval.mode, rng)?;
-        play(env, |seen, actions| player.decide(seen, actions))
-    };
-    let failed = |source: AgentError| ExperimentError::Agent { seed: trained.seed, source };
     Ok(Played {
-        train: play_span(&*world.train_span, world.train, 0).map_err(failed)?,
-        test: play_span(&*world.test_span, world.test, 1).map_err(failed)?,
+        train: play_agent(plan, trained, &*world.train_span, world.train, 0)?,
+        test: play_agent(plan, trained, &*world.test_span, world.test, 1)?,
         trained,
     })
+}
+
+/// Plays a trained agent through a span; `stream` numbers what it draws.
+pub(crate) fn play_agent(
+    plan: &Plan,
+    trained: &Trained,
+    span: &dyn BatchFactory,
+    segment: Segment,
+    stream: u64,
+) -> Result<EpisodeRecord, ExperimentError> {
+    let failed = |source: AgentError| ExperimentError::Agent { seed: trained.seed, source };
+    let env = span.batch(0..1, &RngTree::new(trained.seed));
+    let rng = RngTree::new(trained.seed).child("eval").stream("policy", stream);
+    let earliest = segment.start + plan.environment.window() as u32 - 1;
+    let warm = (plan.eval.memory_warm_bars, earliest);
+    let mut player = Player::new(&*trained.agent, &*env, warm, plan.eval.mode, rng).map_err(failed)?;
+    play(env, |seen, actions| player.decide(seen, actions)).map_err(failed)
 }
 
 fn compare(
@@ -130,8 +141,10 @@ fn compare(
     let whole = !held.is_empty() && agent.iter().all(|path| path.len() == held[0].len());
     let seed = played.first().map_or(0, |p| p.trained.seed);
     let paths = Paths { agent: &agent, benchmark: &held, replicates: REPLICATES, seed };
+    let judged = trials::judge(plan, world, &agent);
     let verdict = Verdict::of(&Evidence {
         collapsed: &collapsed,
+        skill: judged.skill(),
         paths: whole.then_some(paths),
         ..Evidence::new(&agent_returns, &compared, BENCHMARK, test_span(world))
     });
@@ -151,7 +164,7 @@ fn compare(
             .chain(collapse_notes(played, &collapsed))
             .collect(),
     };
-    Ok(Report::new(subject, runs, reports, verdict))
+    Ok(Report { trials: Some(judged), ..Report::new(subject, runs, reports, verdict) })
 }
 
 /// Histories drawn anew for the interval over time.
@@ -201,7 +214,7 @@ fn test_span(world: &World) -> TestSpan {
 }
 
 /// The metrics of an episode, some of them against the benchmark on the same span.
-fn measure(
+pub(crate) fn measure(
     plan: &Plan,
     market: &Market,
     what: &str,

@@ -15,10 +15,14 @@
 //! ```
 
 pub mod audit;
+mod augment;
 pub mod baselines;
+pub mod compare;
 pub mod data;
 mod episode;
 mod error;
+mod fees;
+mod flags;
 mod hooks;
 mod judge;
 pub mod matrix;
@@ -33,8 +37,10 @@ mod tally;
 mod timing;
 mod tracking;
 mod train;
+mod trials;
 mod world;
 
+pub use augment::Augment;
 pub use episode::EpisodeRecord;
 pub use error::ExperimentError;
 pub use hooks::{Event, Hooks};
@@ -45,3 +51,4 @@ pub use plan::{DataConfig, EvalConfig, Plan, RunsConfig, SCHEMA_VERSION, TrainCo
 pub use published::{Definitions, Figure, PublishedConfig, PublishedMetric, PublishedReport};
 pub use run::Options;
 pub use source::Problem;
+pub use trials::OtherTrials;

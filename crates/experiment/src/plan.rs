@@ -13,11 +13,13 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use crate::augment::Augment;
 use crate::error::ExperimentError;
 use crate::matrix::SplitConfig;
 use crate::published::{self, PublishedConfig};
 use crate::series::SeriesConfig;
 use crate::source::{self, Problem, Source, suggestion};
+use crate::trials::OtherTrials;
 
 /// Version of the config and plan format that this build reads and writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -48,6 +50,8 @@ pub struct Plan {
     pub manifest: Option<String>,
     /// Texts of the manifests of the other datasets, by name; in the `plan.toml` of a run only.
     pub other_manifests: BTreeMap<String, String>,
+    /// Other configs tried on the same data when the run began; in the `plan.toml` of a run only.
+    pub trials: Option<OtherTrials>,
 }
 
 /// Section `[data]`.
@@ -63,6 +67,9 @@ pub struct DataConfig {
     pub assets: Vec<String>,
     /// Training span, half-open, UTC: bars that open in it. Required.
     pub train: Span,
+    /// Further training spans before or behind the test span, apart from it by all that a decision touches. Default none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub train_also: Vec<Span>,
     /// Test span, half-open, UTC; begins at or after the end of the training span. Required.
     pub test: Span,
     /// Whether windows and decisions of the test begin within it alone, as if its bars were the first. Default false.
@@ -82,6 +89,7 @@ struct RawData {
     assets: Vec<String>,
     fresh_test: bool,
     train: Option<Span>,
+    train_also: Vec<Span>,
     test: Option<Span>,
 }
 
@@ -101,6 +109,9 @@ pub struct TrainConfig {
     /// Default 0 (Machado et al. 2018: 0.25).
     #[serde(skip_serializing_if = "is_zero")]
     pub sticky_actions: f64,
+    /// Changed copies of the training bars to learn from besides. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augment: Option<Augment>,
     /// Updates between two checkpoints. Default 50.
     pub checkpoint_every: u64,
 }
@@ -121,6 +132,7 @@ impl Default for TrainConfig {
             updates: 500,
             reward_scale: 1.0,
             sticky_actions: 0.0,
+            augment: None,
             checkpoint_every: 50,
         }
     }
@@ -200,6 +212,8 @@ impl Plan {
             let texts = self.other_manifests.iter().map(|(name, text)| (name.clone(), text.clone().into()));
             table.insert("other_manifests".into(), toml::Value::Table(texts.collect()));
         }
+        let trials = self.trials.map(|trials| toml::Table::try_from(trials).expect("plain fields make a table"));
+        table.extend(trials.map(|trials| ("trials".to_owned(), toml::Value::Table(trials))));
         table.to_string()
     }
 
@@ -263,7 +277,7 @@ fn named(name: &str, mut table: toml::Table) -> toml::Value {
     toml::Value::Table(table)
 }
 
-pub(crate) const SECTIONS: [&str; 12] = [
+pub(crate) const SECTIONS: [&str; 13] = [
     "schema_version",
     "name",
     "data",
@@ -276,6 +290,7 @@ pub(crate) const SECTIONS: [&str; 12] = [
     "published",
     "manifest",
     "other_manifests",
+    "trials",
 ];
 
 pub(crate) type Value<'t> = Spanned<DeValue<'t>>;
@@ -307,9 +322,11 @@ impl Reader<'_> {
         let manifest =
             table.remove("manifest").and_then(|m| self.source.read("manifest", &m, self.problems, String::deserialize));
         let other_manifests = self.plain("other_manifests", table.remove("other_manifests"), |_| Vec::new());
+        let trials = table.remove("trials").map(|t| self.plain("trials", Some(t), OtherTrials::validate));
         let (scaling, features) = features?;
         Some(Plan {
             manifest,
+            trials: trials.flatten(),
             other_manifests: other_manifests?,
             name: name?,
             data: data?,
@@ -391,14 +408,15 @@ impl Reader<'_> {
         let missing = missing.into_iter().filter(|(key, absent)| *absent && !written(key));
         let mut messages: Vec<String> = missing.map(|(key, _)| format!("{key} is missing")).collect();
         if let (Some(train), Some(test)) = (raw.train, raw.test)
+            && raw.train_also.is_empty()
             && test.from_ns < train.to_ns
         {
             messages.push(format!("test must begin at or after the end of train, got {test} after {train}"));
         }
         self.source.check("data", &value, messages, self.problems);
-        let RawData { continued_by, assets, fresh_test, .. } = raw;
+        let RawData { continued_by, assets, train_also, fresh_test, .. } = raw;
         let (dataset, train, test) = (raw.dataset?, raw.train?, raw.test?);
-        Some(DataConfig { dataset, continued_by, assets, train, test, fresh_test, series: series? })
+        Some(DataConfig { dataset, continued_by, assets, train, train_also, test, fresh_test, series: series? })
     }
 
     /// The tables `[data.series.NAME]`.
@@ -566,6 +584,7 @@ fn check_train(train: &TrainConfig) -> Vec<String> {
     if !(0.0..1.0).contains(&train.sticky_actions) {
         problems.push(format!("sticky_actions must lie in 0..1, got {}", train.sticky_actions));
     }
+    problems.extend(train.augment.iter().flat_map(Augment::validate));
     problems
 }
 

@@ -27,6 +27,8 @@ pub struct Options {
     pub datasets_dir: PathBuf,
     /// Folder of the bar cache.
     pub cache_dir: PathBuf,
+    /// Folder of the ledger of trials.
+    pub trials_dir: PathBuf,
     /// Folder with the user's market files.
     pub data_dir: Option<PathBuf>,
     /// Runs trained side by side.

@@ -1,9 +1,12 @@
 //! `equity.parquet` and `fills.parquet`: the books of a run, for other tools.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use pavlov_rl_core::Market;
 
 use crate::episode::EpisodeRecord;
@@ -55,6 +58,35 @@ pub fn fills(market: &Market, spans: &[(&str, &EpisodeRecord)]) -> Result<Vec<u8
             ("fee", float(&|fill| fill.fee)),
         ],
     )
+}
+
+/// Closes and net worths of one span of an equity table, rising in time.
+///
+/// # Errors
+/// Why the bytes are no equity table; a decoder that panics on damaged bytes is one reason.
+pub fn net_worths(bytes: Vec<u8>, span: &str) -> Result<Vec<(i64, f64)>, String> {
+    let decode = || -> Result<Vec<RecordBatch>, parquet::errors::ParquetError> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?.build()?;
+        Ok(reader.collect::<Result<_, _>>()?)
+    };
+    let decoded = catch_unwind(AssertUnwindSafe(decode)).map_err(|_| "the Parquet decoder panicked".to_owned())?;
+    let batches = decoded.map_err(|e| e.to_string())?;
+    let mut rows = Vec::new();
+    for batch in &batches {
+        let (spans, times, worths) = equity_columns(batch).ok_or("it has not the columns span, time and net_worth")?;
+        let row = (0..batch.num_rows()).filter(|i| spans.value(*i) == span);
+        rows.extend(row.map(|i| (times.value(i), worths.value(i))));
+    }
+    let sound = rows.windows(2).all(|pair| pair[0].0 < pair[1].0) && rows.iter().all(|(_, w)| w.is_finite());
+    if sound { Ok(rows) } else { Err("its times do not rise, or a net worth is not finite".into()) }
+}
+
+fn equity_columns(batch: &RecordBatch) -> Option<(&StringArray, &TimestampNanosecondArray, &Float64Array)> {
+    if batch.columns().iter().any(|column| column.null_count() > 0) {
+        return None;
+    }
+    let column = |name: &str| batch.column_by_name(name).map(|column| column.as_any());
+    Some((column("span")?.downcast_ref()?, column("time")?.downcast_ref()?, column("net_worth")?.downcast_ref()?))
 }
 
 fn encode(what: &'static str, columns: Vec<(&str, ArrayRef)>) -> Result<Vec<u8>, ExperimentError> {

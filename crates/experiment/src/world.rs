@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pavlov_envs::{BatchFactory, EpisodeMode};
+use pavlov_evaluation::splits::{Reach, Rule, Split};
 use pavlov_features::{FittedScaler, Inputs};
 use pavlov_market_data::{Bars, Dataset, MarketDataError, Span, as_of, common};
 use pavlov_rl_core::{Market, Segment};
@@ -27,6 +28,8 @@ pub struct World {
     pub test_span: Box<dyn BatchFactory>,
     /// Segment of the training span.
     pub train: Segment,
+    /// Rows that are learned from, the readable ones before the first decisions included, in ranges that rise.
+    pub training_rows: Vec<Range<usize>>,
     /// Segment of the test span; windows may read the bars before it.
     pub test: Segment,
     /// Hash of the bars, and of the datasets of the series, by dataset name.
@@ -52,39 +55,30 @@ pub fn build(
 ) -> Result<World, ExperimentError> {
     let traded: Vec<Bars> = assets.iter().map(|asset| asset.bars.clone()).collect();
     let joined = plan.join(&dataset.bars, &traded, series)?;
-    let bars = &joined.bars;
-    let train_rows = bars.opening_between(plan.data.train.from_ns, plan.data.train.to_ns);
-    let test_rows = bars.opening_between(plan.data.test.from_ns, plan.data.test.to_ns);
-    let warm_up = plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0);
-    let window = plan.environment.window();
-    let start = train_rows.start.max(warm_up);
-    let whole = dataset.provenance.span;
-    let from_ns = bars.times().first().map_or(whole.from_ns, |first| first - bars.interval_ns());
-    let has = Span { from_ns, to_ns: whole.to_ns };
-    let train = segment(plan, has, ("train", plan.data.train), start, (start + window - 1)..train_rows.end)?;
-    let readable = if plan.data.fresh_test { test_rows.start } else { start };
-    let first = test_rows.start.max(readable + window - 1);
-    let test = segment(plan, has, ("test", plan.data.test), readable, first..test_rows.end)?;
-    let scaler = plan.fit(&joined, start..train_rows.end)?;
-    let market = Arc::new(plan.market(&joined, &scaler, vec![train, test])?);
-    let build = |key, segment, mode| {
-        let built = plan.environment.build(market.clone(), segment, mode);
+    let spans = Spans::new(plan, dataset, &joined)?;
+    let scaler = plan.fit(&joined, &spans.rows)?;
+    let mut market = plan.market(&joined, &scaler, vec![spans.train, spans.test])?;
+    let mut learned_from = vec![spans.train];
+    learned_from.extend(&spans.also);
+    learned_from.extend(augmented(plan, &joined, &scaler, &spans, &mut market)?);
+    let market = Arc::new(market);
+    let build = |key, segments: &[Segment], mode| {
+        let built = plan.environment.build(market.clone(), segments, mode);
         built.map_err(|source| ExperimentError::Environment { key, source })
     };
-    let spans = [("train", plan.data.train, &train_rows), ("test", plan.data.test, &test_rows)];
-    let uncovered = spans.iter().filter_map(|(key, span, rows)| partly_covered(bars, key, *span, rows));
     let hashes = series.iter().flat_map(|series| series.hashes.clone());
     let traded = plan.data.assets.iter().zip(assets);
     let hashes = hashes.chain(traded.clone().map(|(name, asset)| (name.clone(), asset.hash.to_string())));
     let traded = traded.map(|(name, asset)| format!("traded: {name}, {}", asset.provenance.summary()));
     Ok(World {
-        training: build("data.train and environment", train, EpisodeMode::Sampled)?,
-        train_span: build("data.train", train, EpisodeMode::Whole)?,
-        test_span: build("data.test", test, EpisodeMode::Whole)?,
-        notes: joined.left_out.iter().cloned().chain(uncovered).collect(),
+        training: build("data.train and environment", &learned_from, EpisodeMode::Sampled)?,
+        train_span: build("data.train", &[spans.train], EpisodeMode::Whole)?,
+        test_span: build("data.test", &[spans.test], EpisodeMode::Whole)?,
+        notes: joined.left_out.iter().cloned().chain(spans.uncovered).collect(),
         scaler,
-        train,
-        test,
+        train: spans.train,
+        training_rows: spans.rows,
+        test: spans.test,
         data_notes: std::iter::once(dataset.provenance.summary())
             .chain(traded)
             .chain(series.iter().map(|s| s.note.clone()))
@@ -94,12 +88,98 @@ pub fn build(
     })
 }
 
+/// The rows that are learned from and judged on.
+struct Spans {
+    train: Segment,
+    /// Further segments to learn from.
+    also: Vec<Segment>,
+    /// All rows that are learned from, rising.
+    rows: Vec<Range<usize>>,
+    test: Segment,
+    /// A sentence for each span that the bars do not cover.
+    uncovered: Vec<String>,
+}
+
+impl Spans {
+    fn new(plan: &Plan, dataset: &Dataset, joined: &Joined) -> Result<Self, ExperimentError> {
+        let bars = &joined.bars;
+        let rows_of = |span: Span| bars.opening_between(span.from_ns, span.to_ns);
+        let (train_rows, test_rows) = (rows_of(plan.data.train), rows_of(plan.data.test));
+        let warm_up = plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0);
+        let window = plan.environment.window();
+        let whole = dataset.provenance.span;
+        let from_ns = bars.times().first().map_or(whole.from_ns, |first| first - bars.interval_ns());
+        let has = Span { from_ns, to_ns: whole.to_ns };
+        let learned = |key, span, rows: &Range<usize>| {
+            let start = rows.start.max(warm_up);
+            segment(plan, has, (key, span), start, (start + window - 1)..rows.end)
+        };
+        let train = learned("train", plan.data.train, &train_rows)?;
+        let also_rows: Vec<Range<usize>> = plan.data.train_also.iter().map(|span| rows_of(*span)).collect();
+        let also = plan.data.train_also.iter().zip(&also_rows);
+        let also = also.map(|(span, rows)| learned("train_also", *span, rows)).collect::<Result<Vec<_>, _>>()?;
+        let first_known = (train.start as usize).min(test_rows.start.max(warm_up));
+        let readable = if plan.data.fresh_test { test_rows.start.max(warm_up) } else { first_known };
+        let first = test_rows.start.max(readable + window - 1);
+        let test = segment(plan, has, ("test", plan.data.test), readable, first..test_rows.end)?;
+        check_apart(plan, (&train, &also), &test)?;
+        let mut spans = vec![("train", plan.data.train, &train_rows), ("test", plan.data.test, &test_rows)];
+        spans.extend(plan.data.train_also.iter().zip(&also_rows).map(|(span, rows)| ("train_also", *span, rows)));
+        let uncovered = spans.iter().filter_map(|(key, span, rows)| partly_covered(bars, key, *span, rows)).collect();
+        let mut rows: Vec<Range<usize>> =
+            std::iter::once(&train).chain(&also).map(|s| s.start as usize..s.end as usize).collect();
+        rows.sort_by_key(|rows| rows.start);
+        Ok(Self { train, also, rows, test, uncovered })
+    }
+}
+
+/// Refuses further training spans that touch what the test touches: windows, the warm-up of features, and outcomes.
+fn check_apart(plan: &Plan, (train, also): (&Segment, &[Segment]), test: &Segment) -> Result<(), ExperimentError> {
+    if also.is_empty() {
+        return Ok(());
+    }
+    let decisions = |s: &Segment| s.first as usize..s.end as usize;
+    let warm_up = plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0);
+    let reach = Reach { window: plan.environment.window(), warm_up, horizon: 1, embargo: 0 };
+    let train = std::iter::once(train).chain(also).map(decisions).collect();
+    let split = Split { train, test: vec![decisions(test)], rule: Rule::Apart };
+    split.check(&reach).map_err(|source| ExperimentError::Split { source })
+}
+
+/// Changed copies of the bars up to the end of the training, put behind the market; the segments to learn from.
+fn augmented(
+    plan: &Plan,
+    joined: &Joined,
+    scaler: &FittedScaler,
+    spans: &Spans,
+    market: &mut Market,
+) -> Result<Vec<Segment>, ExperimentError> {
+    let Some(augment) = &plan.train.augment else { return Ok(Vec::new()) };
+    if !joined.assets.is_empty() {
+        let message =
+            "train.augment changes the bars of the dataset, but data.assets are traded; leave one of them out";
+        return Err(ExperimentError::Unfit { message: message.to_owned() });
+    }
+    let end = spans.train.end as usize;
+    let values = joined.values.iter().map(|(name, values)| (name.clone(), values[..end].to_vec()));
+    let values: BTreeMap<String, Vec<f64>> = values.collect();
+    let mut segments = Vec::new();
+    for bars in augment.copies(&joined.bars.slice(0..end))? {
+        let inputs = Inputs::new(&bars, &values);
+        let mut copy = pavlov_features::market(inputs, &[], &plan.features, scaler, vec![spans.train])?;
+        // Volumes change, and so would a price that is weighted by them.
+        copy.prices.vwap = market.prices.vwap.as_ref().map(|vwap| vwap[..end].to_vec());
+        segments.extend(market.append(copy));
+    }
+    Ok(segments)
+}
+
 /// The stages from data to a market, each of which the audit repeats on other data.
 pub trait Stages {
     /// Bars up to the end of the test span, with those of the traded assets and the series on their clock.
     fn join(&self, bars: &Bars, assets: &[Bars], series: &[LoadedSeries]) -> Result<Joined, ExperimentError>;
     /// The scaler of the training rows.
-    fn fit(&self, joined: &Joined, training: Range<usize>) -> Result<FittedScaler, ExperimentError>;
+    fn fit(&self, joined: &Joined, training: &[Range<usize>]) -> Result<FittedScaler, ExperimentError>;
     /// Scaled features and prices.
     fn market(&self, joined: &Joined, scaler: &FittedScaler, segments: Vec<Segment>)
     -> Result<Market, ExperimentError>;
@@ -107,11 +187,12 @@ pub trait Stages {
 
 impl Stages for Plan {
     fn join(&self, bars: &Bars, assets: &[Bars], series: &[LoadedSeries]) -> Result<Joined, ExperimentError> {
-        let end = bars.opening_between(self.data.test.from_ns, self.data.test.to_ns).end;
+        let spans = [&self.data.train, &self.data.test].into_iter().chain(&self.data.train_also);
+        let end = spans.map(|span| bars.opening_between(span.from_ns, span.to_ns).end).max().unwrap_or(0);
         join(&bars.slice(0..end), assets, series)
     }
 
-    fn fit(&self, joined: &Joined, training: Range<usize>) -> Result<FittedScaler, ExperimentError> {
+    fn fit(&self, joined: &Joined, training: &[Range<usize>]) -> Result<FittedScaler, ExperimentError> {
         Ok(FittedScaler::fit(&self.scaling, &self.features, joined.inputs(), training)?)
     }
 

@@ -45,7 +45,12 @@ impl Place {
     }
 
     fn options(&self, disk: &Arc<SimDisk>) -> Options {
-        Options { disk: disk.clone(), cache_dir: "/cache".into(), ..options(self.real.path(), 1) }
+        Options {
+            disk: disk.clone(),
+            cache_dir: "/cache".into(),
+            trials_dir: "/trials".into(),
+            ..options(self.real.path(), 1)
+        }
     }
 
     /// Begins the run, or goes on with it if its plan is there: what a user would type.
@@ -86,6 +91,13 @@ fn content(disk: &SimDisk) -> BTreeMap<PathBuf, Hash> {
     files.map(|file| (file.clone(), Hash::of(&disk.read(&file).unwrap()))).collect()
 }
 
+/// Complete lines of the ledger of trials.
+fn trials(disk: &SimDisk) -> usize {
+    let ledger = |file: &PathBuf| file.starts_with("/trials") && file.extension().is_some_and(|e| e == "jsonl");
+    let read = |file: PathBuf| disk.read(&file).unwrap().iter().filter(|byte| **byte == b'\n').count();
+    disk.files().into_iter().filter(ledger).map(read).sum()
+}
+
 fn no_temps(disk: &SimDisk) -> bool {
     disk.files().iter().all(|file| !file.to_string_lossy().ends_with(pavlov_store::TEMP_SUFFIX))
 }
@@ -111,6 +123,7 @@ fn power_loss_after_every_disk_call_of_a_run_is_survived() {
             let replay = format!("PROMISE=R2 call {call} of {calls}, {loss:?}");
             place.go(&restarted).unwrap_or_else(|e| panic!("{replay}: {e}"));
             assert_eq!(content(&restarted), whole, "{replay}");
+            assert_eq!(trials(&restarted), 1, "{replay}: lines of the ledger");
             assert!(no_temps(&restarted), "{replay}: temporary files are left");
         }
     }
@@ -141,6 +154,7 @@ fn a_disk_error_at_every_call_is_a_clear_error_and_the_run_goes_on_afterwards() 
             }
             place.go(&disk).unwrap_or_else(|e| panic!("{replay}, second start: {e}"));
             assert_eq!(content(&disk), whole, "{replay}");
+            assert_eq!(trials(&disk), 1, "{replay}: lines of the ledger");
             assert!(no_temps(&disk), "{replay}: temporary files are left");
         }
     }
@@ -154,6 +168,6 @@ fn names_a_file(error: &ExperimentError) -> bool {
     let named = |path: &Path| !path.as_os_str().is_empty() && error.to_string().contains(&*path.to_string_lossy());
     match error {
         ExperimentError::Store(StoreError::Io { path, .. }) => named(path),
-        _ => error.to_string().contains("/runs/") || error.to_string().contains("/cache/"),
+        _ => ["/runs/", "/cache/", "/trials/"].iter().any(|folder| error.to_string().contains(folder)),
     }
 }

@@ -10,7 +10,7 @@ use pavlov_experiment::EpisodeRecord;
 use pavlov_experiment::baselines::{Rule, Windows};
 use pavlov_features::{FittedScaler, Scaling, feature, market};
 use pavlov_market_data::{Manifest, Sources, load_dataset, manifest_text};
-use pavlov_rl_core::{ActionBatch, Ledger, Market, RngTree, Segment, Status};
+use pavlov_rl_core::{Action, ActionBatch, Ledger, Market, RngTree, Segment, Status};
 use pavlov_store::OsDisk;
 
 const STOCKS: usize = 30;
@@ -34,10 +34,10 @@ fn game(data_dir: &Path, dataset: &str, keys: &str) -> Game {
     let sources = Sources { disk: Arc::new(OsDisk), cache_dir: None, data_dir: Some(data_dir.to_owned()) };
     let bars = load_dataset(&manifest, &sources).unwrap().bars;
     let features = [feature("close_position").unwrap().parse_text("").unwrap()];
-    let scaler = FittedScaler::fit(&Scaling::None, &features, &bars, 0..bars.len()).unwrap();
+    let scaler = FittedScaler::fit(&Scaling::None, &features, &bars, &[0..bars.len()]).unwrap();
     let segment = Segment { start: 0, first: WINDOW - 1, end: bars.len() as u32 };
     let market = Arc::new(market(&bars, &[], &features, &scaler, vec![segment]).unwrap());
-    let whole = rules.build(market.clone(), segment, EpisodeMode::Whole).unwrap();
+    let whole = rules.build(market.clone(), &[segment], EpisodeMode::Whole).unwrap();
     Game { market, segment, whole, rules }
 }
 
@@ -93,10 +93,11 @@ impl Game {
     }
 
     /// Takes a side at the first decision and holds it.
-    fn play_once(&self, choice: u32) -> Vec<Ledger> {
+    fn play_once(&self, side: Action<'_>) -> Vec<Ledger> {
         const HOLD: u32 = 2;
+        let Action::Discrete(mut choice) = side else { panic!("a choice") };
         let mut env = self.whole.batch(0..1, &RngTree::new(0));
-        let (mut books, mut now, mut choice) = (Vec::new(), Vec::new(), choice);
+        let (mut books, mut now) = (Vec::new(), Vec::new());
         env.ledgers(&mut now);
         books.push(now[0]);
         loop {

@@ -63,29 +63,31 @@ pub struct FittedScaler {
 }
 
 impl FittedScaler {
-    /// Fits on the rows `training`; bars and values behind them are not looked at.
+    /// Fits on the rows `training`, in ranges that rise; bars and values behind them are not looked at.
     ///
     /// # Errors
     /// Those of [`fold`].
     ///
     /// # Panics
-    /// If `training` is empty or outside the bars, or the scaling is not valid for the features.
+    /// If `training` holds no row or one outside the bars, or the scaling is not valid for the features.
     pub fn fit<'a>(
         scaling: &Scaling,
         features: &[Box<dyn FeatureConfig>],
         inputs: impl Into<Inputs<'a>>,
-        training: Range<usize>,
+        training: &[Range<usize>],
     ) -> Result<Self, FeatureError> {
         let inputs = inputs.into();
         let bars = inputs.bars();
-        assert!(!training.is_empty() && training.end <= bars.len(), "training rows {training:?}");
-        let table = fold(inputs.up_to(&bars.slice(0..training.end)), features)?;
+        let end = training.iter().map(|rows| rows.end).max().unwrap_or(0);
+        let filled = training.iter().any(|rows| !rows.is_empty());
+        assert!(filled && end <= bars.len(), "training rows {training:?}");
+        let table = fold(inputs.up_to(&bars.slice(0..end)), features)?;
         let cols = table.columns.len();
         assert_eq!(scaling.validate(cols), Vec::<String>::new());
         let ranges = features.iter().flat_map(|f| std::iter::repeat_n(f.tdqn_range(), f.columns().len()));
         let fitted = ranges.enumerate().map(|(col, range)| {
-            let mut values: Vec<f64> =
-                table.values.iter().skip(training.start * cols + col).step_by(cols).copied().collect();
+            let rows = training.iter().cloned().flatten();
+            let mut values: Vec<f64> = rows.map(|row| table.values[row * cols + col]).collect();
             fit_column(scaling, range, col, &mut values)
         });
         let (shift, factor) = fitted.unzip();
@@ -179,7 +181,7 @@ mod tests {
     fn fitted(scaling: &Scaling, name: &str, values: &[f64]) -> (f64, f64) {
         let text = if name == "raw" { "of = 'volume'" } else { "" };
         let features = [feature(name).unwrap().parse_text(text).unwrap()];
-        FittedScaler::fit(scaling, &features, &volumes(values), 1..values.len() - 1).unwrap().column(0)
+        FittedScaler::fit(scaling, &features, &volumes(values), &[1..values.len() - 1]).unwrap().column(0)
     }
 
     #[test]

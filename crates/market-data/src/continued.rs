@@ -16,7 +16,14 @@ impl Dataset {
         let bars = joined(&self, &next)?;
         let Dataset { origin, provenance: before, read_as, mut notes, .. } = self;
         notes.extend(next.notes);
-        Ok(Dataset { hash: bars.content_hash(), provenance: history(&bars, before, next.provenance), bars, origin, read_as, notes })
+        Ok(Dataset {
+            hash: bars.content_hash(),
+            provenance: history(&bars, before, next.provenance),
+            bars,
+            origin,
+            read_as,
+            notes,
+        })
     }
 }
 

@@ -101,11 +101,61 @@ impl Market {
         }
         Ok(Self { frame, prices, times, segments })
     }
+
+    /// Puts the rows of another market behind these; its segments, which lie there now, in the order they have.
+    ///
+    /// # Panics
+    /// If the two have other columns, another number of assets, or only one of them has VWAPs.
+    pub fn append(&mut self, other: Market) -> Vec<Segment> {
+        let rows = self.frame.rows() as u32;
+        self.frame.append(&other.frame);
+        self.prices.append(other.prices);
+        self.times.extend(other.times);
+        let moved = |s: &Segment| Segment { start: s.start + rows, first: s.first + rows, end: s.end + rows };
+        let moved: Vec<Segment> = other.segments.iter().map(moved).collect();
+        self.segments.extend(&moved);
+        moved
+    }
+}
+
+impl PriceTable {
+    fn append(&mut self, other: PriceTable) {
+        assert_eq!(
+            (self.assets, self.vwap.is_some()),
+            (other.assets, other.vwap.is_some()),
+            "assets of two price tables, and whether they have VWAPs"
+        );
+        self.open.extend(other.open);
+        self.high.extend(other.high);
+        self.low.extend(other.low);
+        self.close.extend(other.close);
+        self.volume.extend(other.volume);
+        if let (Some(vwap), Some(others)) = (&mut self.vwap, other.vwap) {
+            vwap.extend(others);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_market_behind_another_keeps_its_rows_and_moves_its_segments() {
+        let market = |value: f64, rows: usize| {
+            let column = vec![value; rows];
+            let [open, high, low, close, volume] = [(); 5].map(|()| column.clone());
+            let prices = PriceTable { assets: 1, open, high, low, close, volume, vwap: None };
+            let segments = vec![Segment { start: 0, first: 1, end: rows as u32 }];
+            Market::new(Frame::new(2, vec![value as f32; 2 * rows]), prices, vec![rows as i64; rows], segments).unwrap()
+        };
+        let mut both = market(1.0, 3);
+        let moved = both.append(market(2.0, 4));
+        assert_eq!(moved, [Segment { start: 3, first: 4, end: 7 }]);
+        assert_eq!((both.frame.rows(), both.frame.row(2), both.frame.row(3)), (7, &[1.0, 1.0][..], &[2.0, 2.0][..]));
+        assert_eq!((both.prices.close.len(), both.prices.low[3], both.times[3]), (7, 2.0, 4));
+        assert_eq!(both.segments.len(), 2);
+    }
 
     #[test]
     fn a_column_of_another_length_is_named_and_a_vwap_may_be_missing() {

@@ -23,6 +23,16 @@ impl Frame {
         self.rows
     }
 
+    /// Puts the rows of another frame behind these.
+    ///
+    /// # Panics
+    /// If it has another number of features.
+    pub fn append(&mut self, other: &Frame) {
+        assert_eq!(self.cols, other.cols, "features of two frames");
+        Arc::make_mut(&mut self.data).extend_from_slice(&other.data);
+        self.rows += other.rows;
+    }
+
     /// Number of features `F`.
     pub fn cols(&self) -> usize {
         self.cols

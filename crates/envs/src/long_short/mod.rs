@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use lanes::{LANES, Lanes};
 use rules::Rules;
 
+use crate::episodes::check_windows;
 use crate::{
     Account, BatchFactory, Commission, Draws, EnvError, EnvironmentConfig, EpisodeMode, Episodes, FillRule, Passive,
     RewardConfig, RewardKind, RewardState, ShortBound, Sides, Slippage, Variant,
@@ -110,10 +111,6 @@ impl LongShortConfig {
         self.variant == Variant::AsPublished
     }
 
-    fn commission(&self) -> Commission {
-        self.commission.unwrap_or(Commission::proportional(if self.published() { 0.0 } else { 0.001 }))
-    }
-
     fn epsilon(&self) -> f64 {
         self.epsilon.unwrap_or(if self.published() { 0.001 } else { 0.1 })
     }
@@ -126,15 +123,6 @@ impl LongShortConfig {
         let sharpe = RewardConfig { risk_free_rate: 0.045, periods_per_year: Some(252.0), ..RewardKind::Sharpe.into() };
         let kind = if self.published() { sharpe } else { RewardKind::Return.into() };
         self.reward.unwrap_or(RewardConfig { clip: Some(1.0), ..kind })
-    }
-
-    /// What is wrong with the published numbers; `None` for the default variant.
-    pub fn flaw(&self) -> Option<&'static str> {
-        self.published().then_some(
-            "variant = as_published: the bound on shorts is not the paper's and lets a rising price ruin the account, \
-             which is no end of the game; holding does not revalue an open position; a Sharpe ratio counts the rows \
-             before the first decision as returns of 0; the end of the data counts as the end of the game",
-        )
     }
 }
 
@@ -191,6 +179,22 @@ impl EnvironmentConfig for LongShortConfig {
         self.fill.assumption().into_iter().chain(self.flaw()).map(str::to_owned).collect()
     }
 
+    fn flaw(&self) -> Option<&'static str> {
+        self.published().then_some(
+            "variant = as_published: the bound on shorts is not the paper's and lets a rising price ruin the account, \
+             which is no end of the game; holding does not revalue an open position; a Sharpe ratio counts the rows \
+             before the first decision as returns of 0; the end of the data counts as the end of the game",
+        )
+    }
+
+    fn commission(&self) -> Commission {
+        self.commission.unwrap_or(Commission::proportional(if self.published() { 0.0 } else { 0.001 }))
+    }
+
+    fn with_commission(&self, commission: Commission) -> Box<dyn EnvironmentConfig> {
+        Box::new(Self { commission: Some(commission), ..self.clone() })
+    }
+
     fn fill(&self) -> FillRule {
         self.fill
     }
@@ -208,12 +212,15 @@ impl EnvironmentConfig for LongShortConfig {
     }
 
     fn sides(&self) -> Option<Sides> {
-        (self.action == ActionKind::Discrete).then_some(Sides { long: LONG, short: SHORT })
+        Some(match self.action {
+            ActionKind::Discrete => Sides::choices(LONG, SHORT),
+            ActionKind::TargetWeight => Sides::rows(&[1.0], &[-1.0]),
+        })
     }
 
     fn passive(&self, market: &Market, segment: Segment) -> Result<Vec<Passive>, EnvError> {
         let discrete = Self { action: ActionKind::Discrete, ..self.clone() };
-        let rules = Rules::new(&discrete, market, segment)?;
+        let rules = Rules::new(&discrete, market, &[segment])?;
         Ok(vec![
             rules.play("buy & hold", "buys all that the cash affords at the first fill and keeps it", LONG),
             rules.play("sell & hold", "sells as much short at the first fill and keeps it, within the bound", SHORT),
@@ -223,14 +230,14 @@ impl EnvironmentConfig for LongShortConfig {
     fn build(
         &self,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Box<dyn BatchFactory>, EnvError> {
-        Ok(Box::new(Arc::new(LongShort::new(self, market, segment, mode)?)))
+        Ok(Box::new(Arc::new(LongShort::new(self, market, segments, mode)?)))
     }
 }
 
-/// The long/short game on one segment of a market.
+/// The long/short game on segments of a market.
 #[derive(Debug)]
 pub struct LongShort {
     market: Arc<Market>,
@@ -254,22 +261,20 @@ pub struct LongShortState {
 }
 
 impl LongShort {
-    /// The game on a segment.
+    /// The game on segments.
     ///
     /// # Errors
-    /// [`EnvError`] if the values, the segment or the prices make no game.
+    /// [`EnvError`] if the values, a segment or the prices make no game.
     pub fn new(
         config: &LongShortConfig,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Self, EnvError> {
-        let episodes = Episodes::new(&market, segment, mode, config.sample_len)?;
-        let rules = Rules::new(config, &market, segment)?;
+        let episodes = Episodes::new(&market, segments, mode, config.sample_len)?;
+        let rules = Rules::new(config, &market, segments)?;
+        check_windows(segments, config.window)?;
         let window = config.window as usize;
-        if ((segment.first - segment.start) as usize + 1) < window {
-            return Err(EnvError::Window { window, segment });
-        }
         let observation = ObservationSpec { window, features: market.frame.cols(), account: 1 };
         let action = match config.action {
             ActionKind::Discrete => ActionSpec::Discrete { names: ACTIONS },

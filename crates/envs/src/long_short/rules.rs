@@ -1,6 +1,7 @@
 use pavlov_rl_core::{Action, Fill, Fills, Market, Segment, Status, Step};
 
 use super::{HOLD, LongShortConfig, LongShortState, NAME, SHORT};
+use crate::episodes::hull;
 use crate::{
     Account, AssetSlippage, Borrowing, Bound, Commission, Draws, EnvError, EnvironmentConfig, FillRule, Passive, Quote,
     Reward, ShortBound, quotes,
@@ -57,11 +58,12 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn new(config: &LongShortConfig, market: &Market, segment: Segment) -> Result<Self, EnvError> {
+    pub(super) fn new(config: &LongShortConfig, market: &Market, segments: &[Segment]) -> Result<Self, EnvError> {
         EnvError::of_config(NAME, config.validate())?;
         if market.prices.assets != 1 {
             return Err(EnvError::Assets { environment: NAME, expected: 1, got: market.prices.assets });
         }
+        let segment = hull(segments);
         let quotes = quotes(market, segment, 0, config.fill)?;
         EnvError::of_config(NAME, config.slippage.problems_at(&quotes))?;
         let (epsilon, commission, published) = (config.epsilon(), config.commission(), config.published());
@@ -78,7 +80,7 @@ impl Rules {
             terms,
             slippage: config.slippage.of(market, segment, 0),
             borrowing: Borrowing::new(config.borrow_rate, market, segment),
-            reward: config.reward().on(market, segment),
+            reward: config.reward().on(market, segments[0]),
             warm_up: if published { f64::from(config.window) + 1.0 } else { 0.0 },
             fill: config.fill,
             ruin_at: if published { f64::NEG_INFINITY } else { config.ruin_frac * config.initial_cash },

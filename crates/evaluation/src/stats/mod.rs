@@ -4,6 +4,7 @@
 //! after the other, so that the numbers are the same on every machine.
 
 mod bootstrap;
+mod difference;
 mod improvement;
 mod normal;
 mod over_runs;
@@ -14,6 +15,7 @@ mod random;
 mod sharpe;
 
 pub use bootstrap::{percentile_interval, stratified_bootstrap};
+pub use difference::{Difference, holm, paired_difference, welch_difference};
 pub use improvement::{Improvement, probability_of_improvement};
 pub use normal::{normal_cdf, normal_quantile};
 pub use over_runs::{Estimate, IntervalMethod, OverRuns, iqm, median, over_runs};

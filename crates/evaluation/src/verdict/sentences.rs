@@ -51,9 +51,9 @@ fn collapse(verdict: &Verdict) -> Option<String> {
 /// What the number of trials and the length of the record leave of the Sharpe ratio.
 fn trials(skill: Skill, periods: usize) -> String {
     let verb = if skill.deflated_sharpe >= 0.95 { "exceeds" } else { "does not exceed" };
-    let best = match skill.trials {
-        1 => "0".to_owned(),
-        n => format!("what the best of {n} strategies without skill would show"),
+    let (best, ratio) = match skill.trials {
+        1 => ("0".to_owned(), "probabilistic"),
+        n => (format!("what the best of {n} strategies without skill would show"), "deflated"),
     };
     let confidence = 100.0 * skill.deflated_sharpe;
     let length = skill.minimum_periods.map_or(String::new(), |needed| {
@@ -62,7 +62,7 @@ fn trials(skill: Skill, periods: usize) -> String {
             needed.ceil()
         )
     });
-    format!("Its Sharpe ratio {verb} {best} at 95 % (deflated Sharpe ratio: confidence {confidence:.1} %).{length}")
+    format!("Its Sharpe ratio {verb} {best} at 95 % ({ratio} Sharpe ratio: confidence {confidence:.1} %).{length}")
 }
 
 /// The sentences about the benchmark.

@@ -119,7 +119,7 @@ fn audit(
     let segments = [world.train, world.test];
     let traded: Vec<Bars> = assets.iter().map(|asset| asset.bars.clone()).collect();
     let (futures, joined) = Futures::new(stages, (&dataset.bars, &traded), series)?;
-    let scaler = stages.fit(&joined, world.train.start as usize..world.train.end as usize)?;
+    let scaler = stages.fit(&joined, &world.training_rows)?;
     let market = Arc::new(stages.market(&joined, &scaler, segments.into())?);
     let columns: Vec<String> = plan.features.iter().flat_map(|feature| feature.columns()).collect();
     let seed = plan.runs.seed;
@@ -130,13 +130,14 @@ fn audit(
     let surveys: Vec<(EpisodeMode, Survey)> = surveys.collect();
     let of: usize = surveys.iter().map(|(_, survey)| survey.rows().len()).sum();
     let (mut done, mut games, mut silent) = (0, Vec::new(), Vec::new());
-    let fitted =
-        Fitted { futures: &futures, scaler: &scaler, columns: &columns, train: world.train, rows: market.times.len() };
+    let rows = market.times.len();
+    let fitted = Fitted { futures: &futures, scaler: &scaler, columns: &columns, training: &world.training_rows, rows };
     for ((name, _), (mode, cuts)) in GAMES.into_iter().zip(&surveys) {
         let make =
             |change: &pavlov_audit::Change| futures.market(&market, change, &scaler).map_err(|error| error.to_string());
         let build = |market: &Arc<Market>, segment: Segment, seed: u64| {
-            let copies = plan.environment.build(market.clone(), segment, *mode).map_err(|error| error.to_string())?;
+            let copies =
+                plan.environment.build(market.clone(), &[segment], *mode).map_err(|error| error.to_string())?;
             Ok(copies.batch(0..1, &RngTree::new(seed)))
         };
         let (timing, whole) = (timing(plan.environment.fill()), *mode == EpisodeMode::Whole);
@@ -152,7 +153,7 @@ fn audit(
         }
         games.push((name, cuts.rows().len()));
     }
-    for known in surveys.iter().flat_map(|(_, cuts)| cuts.rows()).filter(|row| row + 1 >= world.train.end) {
+    for known in surveys.iter().flat_map(|(_, cuts)| cuts.rows()).filter(|row| row + 1 >= fitted.end()) {
         fitted.check(known, seed, &mut findings)?;
     }
     let warm_ups = warm_up::check(&plan.features, &joined, seed, &mut findings)?;
@@ -190,6 +191,17 @@ fn assumptions(
     for dataset in std::iter::once(dataset).chain(assets).filter(adjusted) {
         let name = &dataset.provenance.dataset;
         assumptions.push(format!("prices of {name} are adjusted for splits or dividends that came later"));
+    }
+    if !plan.data.train_also.is_empty() {
+        assumptions.push(
+            "data.train_also may lie behind the test span: the agent then learns from what comes later, which is a test \
+             of the method and no rehearsal of trading"
+                .into(),
+        );
+    }
+    if plan.train.augment.is_some() {
+        assumptions
+            .push("train.augment makes copies of the training bars; the games of this audit are the real ones".into());
     }
     if !matches!(plan.scaling, Scaling::None | Scaling::Constants { .. }) {
         assumptions.push(

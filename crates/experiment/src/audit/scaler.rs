@@ -1,8 +1,9 @@
 //! A scaler has seen no row behind the training span.
 
+use std::ops::Range;
+
 use pavlov_audit::{Change, Check, Difference, Findings, Future, Shown, last_that_matters};
 use pavlov_features::FittedScaler;
-use pavlov_rl_core::Segment;
 
 use super::futures::Futures;
 use crate::error::ExperimentError;
@@ -12,11 +13,16 @@ pub(super) struct Fitted<'a> {
     pub(super) futures: &'a Futures<'a>,
     pub(super) scaler: &'a FittedScaler,
     pub(super) columns: &'a [String],
-    pub(super) train: Segment,
+    pub(super) training: &'a [Range<usize>],
     pub(super) rows: usize,
 }
 
 impl Fitted<'_> {
+    /// One past the last row that is learned from.
+    pub(super) fn end(&self) -> u32 {
+        self.training.iter().map(|rows| rows.end).max().unwrap_or(0) as u32
+    }
+
     /// Fits again with the rows behind `known` changed, which must lie at the end of the training span or behind it.
     pub(super) fn check(&self, known: u32, seed: u64, findings: &mut Findings) -> Result<(), ExperimentError> {
         for future in Future::ALL {
@@ -29,7 +35,7 @@ impl Fitted<'_> {
                     continue;
                 }
                 let text = |(shift, factor): (f64, f64)| format!("(x - {shift}) * {factor}");
-                let last = self.train.end - 1;
+                let last = self.end() - 1;
                 let (check, what) = (Check::Scaler, format!("scaler of column `{name}`"));
                 let difference = Difference { check, what, row: last, before: text(before), after: text(after) };
                 let shown = Shown::By(format!("the rows behind {known} are {}", future.name()));
@@ -46,6 +52,6 @@ impl Fitted<'_> {
 
     fn again(&self, change: &Change) -> Result<FittedScaler, ExperimentError> {
         let joined = self.futures.joined(change)?;
-        self.futures.stages.fit(&joined, self.train.start as usize..self.train.end as usize)
+        self.futures.stages.fit(&joined, self.training)
     }
 }

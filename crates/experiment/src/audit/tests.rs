@@ -97,9 +97,9 @@ impl Stages for Planted<'_> {
         }
     }
 
-    fn fit(&self, joined: &Joined, training: std::ops::Range<usize>) -> Result<FittedScaler, ExperimentError> {
-        let end = if self.fit { joined.bars.len() } else { training.end };
-        self.plan.fit(joined, training.start..end)
+    fn fit(&self, joined: &Joined, training: &[std::ops::Range<usize>]) -> Result<FittedScaler, ExperimentError> {
+        let all = [training[0].start..joined.bars.len()];
+        self.plan.fit(joined, if self.fit { &all } else { training })
     }
 
     fn market(

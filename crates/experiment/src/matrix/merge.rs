@@ -34,8 +34,13 @@ pub fn merge(runs: &[PathBuf], out: &Path, options: &Options, hooks: &Hooks<'_>)
         same_plan(&text, &pavlov_store::read(disk, &folder.plan())?, (&runs[0], folder.root()))?;
     }
     let project = Project { origin: &|_| plan.clone(), out, options, hooks };
-    let matrix = project.complete(Matrix::parse(&plan, &String::from_utf8_lossy(&text), &[])?)?;
+    let mut matrix = project.complete(Matrix::parse(&plan, &String::from_utf8_lossy(&text), &[])?)?;
     let found = find(&matrix, runs, disk)?;
+    for training in &found {
+        let folder = cell_folder(&matrix, &matrix.cells[training.cell], training.run);
+        let plan = &mut matrix.cells[training.cell].plan;
+        plan.trials = plan.trials.or_else(|| todo::written_plan(&folder, disk)?.trials);
+    }
     let root = RunFolder::create(options.disk.clone(), out)?;
     write_atomic(disk, &root.plan(), &text)?;
     for training in &found {
@@ -48,7 +53,7 @@ pub fn merge(runs: &[PathBuf], out: &Path, options: &Options, hooks: &Hooks<'_>)
     }
     drop(root);
     let (whole, _) = todo::finished(&matrix, out, disk);
-    project.work(&matrix, whole, false)
+    project.work(matrix, whole, false)
 }
 
 /// Refuses another plan, naming the first key that differs.
@@ -56,8 +61,13 @@ fn same_plan(first: &[u8], other: &[u8], (run, joined): (&Path, &Path)) -> Resul
     if first == other {
         return Ok(());
     }
-    let table = |text: &[u8]| String::from_utf8_lossy(text).parse::<toml::Table>().unwrap_or_default();
-    let key = difference(&table(first).into(), &table(other).into()).unwrap_or_default();
+    // What had been tried elsewhere may differ from machine to machine: that of the first run counts.
+    let table = |text: &[u8]| {
+        let mut table = String::from_utf8_lossy(text).parse::<toml::Table>().unwrap_or_default();
+        table.remove("trials");
+        table
+    };
+    let Some(key) = difference(&table(first).into(), &table(other).into()) else { return Ok(()) };
     let reason = format!("its plan is not that of {}: `{key}` differs", run.display());
     Err(ExperimentError::Merge { run: joined.to_owned(), reason })
 }

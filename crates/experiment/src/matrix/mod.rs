@@ -34,7 +34,8 @@ use crate::plan::Plan;
 use crate::report::Report;
 use crate::run::{self, Options, Place, manifest_path, read_manifest};
 use crate::train;
-use crate::world::Stages;
+use crate::trials;
+use crate::world::{Stages, World};
 
 pub use aggregate::{Aggregate, Overfitting};
 pub use chain::{Chain, ChainRun};
@@ -87,7 +88,8 @@ pub fn run(
     let project = Project { origin: &|dataset| manifest_path(dataset, options), out, options, hooks };
     let matrix = project.complete(matrix)?;
     let todo = todo::missing(&matrix, selection, out, &*options.disk)?;
-    project.work(&matrix, todo, !is_run_of(&matrix, out, options))
+    let new = !is_run_of(&matrix, out, options);
+    project.work(matrix, todo, new)
 }
 
 /// Goes on with an interrupted run, bit for bit as if it had not stopped.
@@ -104,7 +106,7 @@ pub fn resume(
     let project = Project { origin: &|_| plan.clone(), out: run, options, hooks };
     let matrix = project.complete(matrix)?;
     let todo = todo::missing(&matrix, selection, run, &*options.disk)?;
-    project.work(&matrix, todo, false)
+    project.work(matrix, todo, false)
 }
 
 /// Writes tables and reports of all that is trained anew.
@@ -119,7 +121,7 @@ pub fn report(run: &Path, options: &Options, hooks: &Hooks<'_>) -> Result<Outcom
     if let (true, Some(seed)) = (todo.is_empty(), unfinished) {
         return Err(ExperimentError::Unfinished { seed, run: run.to_owned() });
     }
-    project.work(&matrix, todo, false)
+    project.work(matrix, todo, false)
 }
 
 /// The cells of a config, each by its labels, before folds are cut and manifests are read; one without labels if it has no
@@ -197,7 +199,7 @@ impl<'a> Project<'a> {
     }
 
     /// Builds the worlds, then trains and judges; nothing is written before all worlds stand.
-    fn work(&self, matrix: &Matrix, todo: Vec<Todo>, new: bool) -> Result<Outcome, ExperimentError> {
+    fn work(&self, mut matrix: Matrix, todo: Vec<Todo>, new: bool) -> Result<Outcome, ExperimentError> {
         let told = Mutex::new(BTreeSet::new());
         let once = |event: Event<'_>| match event {
             Event::Note(note) if !told.lock().is_ok_and(|mut told| told.insert(note.to_owned())) => {}
@@ -214,6 +216,8 @@ impl<'a> Project<'a> {
             worlds.push(world.map_err(|error| named(cell, error))?);
         }
         let root = self.root(new)?;
+        self.count_trials(&mut matrix, &todo, &worlds)?;
+        let matrix = &matrix;
         let (disk, text) = (&*self.options.disk, matrix.to_text());
         if disk.read(&root.plan()).ok().as_deref() != Some(text.as_bytes()) {
             write_atomic(disk, &root.plan(), text.as_bytes())?;
@@ -234,6 +238,23 @@ impl<'a> Project<'a> {
             true => self.one(matrix, results),
             false => self.several(matrix, &places, results),
         }
+    }
+
+    /// Puts into every plan what was tried on its data when its folder was made. Cells of one matrix are no trials of each
+    /// other: what choosing among them is worth is said over all of them.
+    fn count_trials(&self, matrix: &mut Matrix, todo: &[Todo], worlds: &[World]) -> Result<(), ExperimentError> {
+        let Options { disk, trials_dir, .. } = self.options;
+        let own: BTreeSet<String> = matrix.cells.iter().map(|cell| cell.plan.config_hash().to_string()).collect();
+        for (Todo { cell, .. }, world) in todo.iter().zip(worlds) {
+            let folder = cell_folder(matrix, &matrix.cells[*cell], self.out);
+            let plan = &mut matrix.cells[*cell].plan;
+            match todo::written_plan(&folder, &**disk) {
+                Some(written) => plan.trials = written.trials,
+                None if plan.trials.is_some() => {}
+                None => plan.trials = Some(trials::others(&**disk, trials_dir, &own, (plan, world))?),
+            }
+        }
+        Ok(())
     }
 
     /// The run's own folder.

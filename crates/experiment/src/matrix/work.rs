@@ -13,6 +13,7 @@ use crate::report::Report;
 use crate::run::{Options, Place, Timed};
 use crate::timing::Timing;
 use crate::train::Trained;
+use crate::trials;
 
 /// What came of a cell: its report, or none if seeds of it are trained elsewhere.
 pub type Judged = Result<Option<Report>, ExperimentError>;
@@ -128,6 +129,7 @@ fn judge(place: &Place<'_>, mut ended: Progress, hooks: &Hooks<'_>) -> Judged {
         trained.push(timed.trained);
     }
     let report = place.judge(&trained)?;
+    trials::record(disk, &place.options.trials_dir, &report)?;
     if took_time {
         let before = pavlov_store::read(disk, &place.folder.timing()).ok();
         let timing = timing.finish((hooks.clock)() - ended.begun.unwrap_or_default(), before.as_deref());

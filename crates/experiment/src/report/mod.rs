@@ -15,6 +15,7 @@ mod panel;
 mod profit;
 #[cfg(test)]
 pub(crate) mod sample;
+mod side_by_side;
 mod span_figures;
 mod table;
 pub(crate) mod text;
@@ -26,11 +27,15 @@ use std::collections::BTreeMap;
 use pavlov_evaluation::{Metric, Summary, Undefined, Verdict};
 use serde::{Deserialize, Serialize};
 
+pub use crate::fees::{FeeRow, FeeSweep};
+pub use crate::flags::{Flag, FlagKind, Severity};
+pub use crate::trials::TrialReport;
 use crate::published::PublishedReport;
 
 pub use curves::{AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves};
 pub use html::render_html;
 pub use profit::{Profit, ProfitSummary};
+pub use side_by_side::{compared_html, compared_text};
 pub use text::result_table;
 
 /// Version of the `report.json` format that this build writes.
@@ -61,6 +66,15 @@ pub struct Report {
     /// Ours by the definitions of a publication, beside its figures, if the config has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<PublishedReport>,
+    /// What the number of trials on the same data leaves of the Sharpe ratio; `None` in reports of older builds.
+    #[serde(default)]
+    pub trials: Option<TrialReport>,
+    /// What other commissions leave; `None` in reports of older builds.
+    #[serde(default)]
+    pub fee_sweep: Option<FeeSweep>,
+    /// What a reader must not overlook, the most serious first.
+    #[serde(default)]
+    pub flags: Vec<Flag>,
 }
 
 /// What an experiment examined.
@@ -140,7 +154,8 @@ pub struct BaselineReport {
 pub type Evaluated = BTreeMap<&'static str, Metric>;
 
 impl Report {
-    /// Joins the runs of an experiment; the summaries over the seeds are computed here.
+    /// Joins the runs of an experiment; the summaries over the seeds are computed here. It has no trials, no fee
+    /// sweep and no flags.
     pub fn new(
         subject: Subject,
         runs: Vec<RunReport>,
@@ -163,6 +178,9 @@ impl Report {
             baselines,
             verdict,
             published: None,
+            trials: None,
+            fee_sweep: None,
+            flags: Vec::new(),
         }
     }
 
@@ -284,6 +302,8 @@ mod tests {
             "baselines",
             "config_hash",
             "data_hashes",
+            "fee_sweep",
+            "flags",
             "money",
             "name",
             "notes",
@@ -293,6 +313,7 @@ mod tests {
             "summary",
             "train_profit",
             "train_summary",
+            "trials",
             "verdict",
         ];
         assert_eq!(keys, expected);

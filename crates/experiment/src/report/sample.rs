@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use pavlov_envs::Commission;
 use pavlov_evaluation::{Baseline, BaselineReturns, Episode, EquityCurve, TestSpan, TradeRecord, Verdict, evaluate};
 
 use super::{
-    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, LearningCurve, PriceCurve, Profit, Report, RunReport,
-    SpanCurves, Subject,
+    AgentCurve, BaselineCurve, BaselineReport, Curves, Evaluated, FeeRow, FeeSweep, LearningCurve, MetricValues,
+    PriceCurve, Profit, Report, RunReport, SpanCurves, Subject,
 };
 
 const HOUR: i64 = 3_600_000_000_000;
@@ -125,7 +126,24 @@ fn report(seeds: u64, train: &Evaluation, test: &Evaluation) -> Report {
             "Variant `as_published`: its flaws are kept on purpose.".into(),
         ],
     };
-    Report::new(subject, runs.collect(), BTreeMap::from(baselines), verdict.expect("finite returns"))
+    let mut report = Report::new(subject, runs.collect(), BTreeMap::from(baselines), verdict.expect("finite returns"));
+    report.fee_sweep = Some(fee_sweep(&report));
+    report.flags = crate::flags::of(&report, Some("variant = as_published: its flaws are kept on purpose"));
+    report
+}
+
+/// Commissions that take a part of every return: what a sweep looks like.
+fn fee_sweep(report: &Report) -> FeeSweep {
+    let less = |metrics: &MetricValues, loss: f64| -> MetricValues {
+        metrics.iter().map(|(name, value)| (name.clone(), value.map(|v| v - loss))).collect()
+    };
+    let row = |commission: f64| {
+        let loss = 40.0 * (commission - 0.000_75);
+        let agents: Vec<MetricValues> = report.runs.iter().map(|run| less(&run.metrics, loss)).collect();
+        let held = less(&report.baselines["buy & hold"].metrics, loss / 40.0);
+        FeeRow::new(Commission::proportional(commission), commission == 0.000_75, &agents, &held)
+    };
+    FeeSweep::new([0.0, 0.000_75, 0.001, 0.002].map(row).into())
 }
 
 /// A random walk in logarithms whose drift adds up to `drift`.

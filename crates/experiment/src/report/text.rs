@@ -1,13 +1,13 @@
 //! The result table for a terminal.
 
-use super::Report;
 use super::table::{Cell, Column, ResultTable, Row, Span};
+use super::{Flag, Report, Severity};
 
 /// Widest line, in characters.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 
 /// The metrics that fit on a screen; the report and `report.json` have all of them.
-const SHOWN: [&str; 13] = [
+pub(super) const SHOWN: [&str; 13] = [
     "cumulative_return",
     "annualised_return",
     "volatility",
@@ -48,11 +48,21 @@ pub fn result_table(report: &Report) -> String {
     out.push_str("\n* best number of the row; - undefined; more metrics in report.html\n\n");
     let notes = report.subject.notes.iter().flat_map(|note| wrap(&format!("note: {note}"), WIDTH));
     let verdict = std::iter::once(report.verdict.headline.to_uppercase()).chain(wrap(&report.verdict.text(), WIDTH));
-    for line in verdict.chain(notes) {
+    let flags = report.flags.iter().flat_map(|flag| wrap(&format!("{}: {}", mark(flag), flag.short()), WIDTH));
+    for line in verdict.chain(flags).chain(notes) {
         out.push_str(&line);
         out.push('\n');
     }
     out
+}
+
+/// How loud a flag is in the terminal.
+fn mark(flag: &Flag) -> &'static str {
+    match flag.severity {
+        Severity::Serious => "FLAG",
+        Severity::Warning => "flag",
+        Severity::Note => "note",
+    }
 }
 
 fn shown(report: &Report) -> ResultTable {
@@ -89,7 +99,7 @@ fn cell_text(cell: &Cell) -> String {
 }
 
 /// Ranges of columns that fit into `room`, two spaces before each; a column that is wider stands alone.
-fn blocks(widths: &[usize], room: usize) -> Vec<std::ops::Range<usize>> {
+pub(super) fn blocks(widths: &[usize], room: usize) -> Vec<std::ops::Range<usize>> {
     let mut blocks = Vec::new();
     let (mut start, mut used) = (0, 0);
     for (c, width) in widths.iter().enumerate() {
@@ -103,7 +113,7 @@ fn blocks(widths: &[usize], room: usize) -> Vec<std::ops::Range<usize>> {
     blocks
 }
 
-fn line(label: &str, label_width: usize, cells: &[String], widths: &[usize]) -> String {
+pub(super) fn line(label: &str, label_width: usize, cells: &[String], widths: &[usize]) -> String {
     let mut line = format!("{label:<label_width$}");
     for (cell, width) in cells.iter().zip(widths) {
         line.push_str(&format!("  {cell:>width$}"));
@@ -172,8 +182,9 @@ mod tests {
         let (report, _) = sample(5);
         let text = result_table(&report);
         let (_, below) = text.split_once(&report.verdict.headline.to_uppercase()).unwrap();
+        let flags: String = report.flags.iter().map(|flag| format!(" {}: {}", mark(flag), flag.short())).collect();
         let notes: String = report.subject.notes.iter().map(|note| format!(" note: {note}")).collect();
-        assert_eq!(below.split_whitespace().collect::<Vec<_>>().join(" "), report.verdict.text() + &notes);
-        assert!(!notes.is_empty());
+        assert_eq!(below.split_whitespace().collect::<Vec<_>>().join(" "), report.verdict.text() + &flags + &notes);
+        assert!(!notes.is_empty() && flags.contains("FLAG: "), "{flags}");
     }
 }

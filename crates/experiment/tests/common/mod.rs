@@ -82,6 +82,7 @@ pub fn options(place: &Path, threads: usize) -> Options {
         disk: Arc::new(OsDisk),
         datasets_dir: datasets(place),
         cache_dir: place.join("cache"),
+        trials_dir: place.join("trials"),
         data_dir: None,
         threads,
         device: Device::Cpu,

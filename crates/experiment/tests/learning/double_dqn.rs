@@ -1,6 +1,6 @@
 //! R10 and R11 for Double DQN, going long and short on the markets of LSTM-PPO, with the same criteria.
 
-use crate::game::{Game, SIGNIFICANT, SPANS, agents, figures, least, markets, most, random, t_statistics};
+use crate::game::{Game, SIGNIFICANT, SPANS, agents, figures, gross_t, least, markets, most, random, t_statistics};
 use crate::oracle::Arena;
 
 const SHORT: u32 = 0;
@@ -61,5 +61,8 @@ fn a_martingale_with_commission_pays_nothing() {
         println!("R10: Double DQN, martingale, market {market}, {} bars: t: {}", report.verdict.periods, figures(&t));
         assert!(report.verdict.periods >= 50_000, "{} bars", report.verdict.periods);
         assert!(most(&t) < SIGNIFICANT, "PROMISE=R10 market {market}: a martingale cannot pay, yet t = {t:.2?}");
+        let gross = gross_t(&report);
+        println!("R10: market {market}, the same without commission: mean t {gross:.2}");
+        assert!(gross.abs() < SIGNIFICANT, "PROMISE=R10 market {market}: without commission t = {gross:.2}");
     }
 }

@@ -147,6 +147,12 @@ pub fn t_statistics(report: &Report) -> Vec<f64> {
     report.runs.iter().map(|run| run.metrics["sharpe"].unwrap_or(0.0) * years.sqrt()).collect()
 }
 
+/// Mean over the seeds of the t statistic of what the agents make of the test span when trades cost nothing.
+pub fn gross_t(report: &Report) -> f64 {
+    let free = report.fee_sweep.as_ref().unwrap().rows.iter().find(|row| row.commission == 0.0).unwrap();
+    free.sharpe.mean.unwrap_or(0.0) * (report.verdict.days / 365.25).sqrt()
+}
+
 pub fn least(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::MAX, f64::min)
 }

@@ -3,7 +3,7 @@
 use pavlov_experiment::report::Report;
 use pavlov_testkit::scale::nightly;
 
-use crate::game::{Game, SIGNIFICANT, agents, figures, least, most, t_statistics};
+use crate::game::{Game, SIGNIFICANT, agents, figures, gross_t, least, most, t_statistics};
 
 /// Six months to learn from, 54,000 bars to be judged on.
 const SPANS: [&str; 3] = ["2012-01-01", "2012-07-01", "2018-09-01"];
@@ -31,6 +31,9 @@ fn a_martingale_with_commission_pays_nothing() {
         println!("R10: martingale, market {market}, {} bars: t: {}", report.verdict.periods, figures(&t));
         assert!(report.verdict.periods >= 50_000, "{} bars", report.verdict.periods);
         assert!(most(&t) < SIGNIFICANT, "PROMISE=R10 market {market}: a martingale cannot pay, yet t = {t:.2?}");
+        let gross = gross_t(&report);
+        println!("R10: market {market}, the same without commission: mean t {gross:.2}");
+        assert!(gross.abs() < SIGNIFICANT, "PROMISE=R10 market {market}: without commission t = {gross:.2}");
         // Where nothing can be earned, not trading is right, and the report says what that is.
         let collapsed = report.subject.notes.iter().filter(|note| note.starts_with("Collapsed"));
         assert!(collapsed.count() > 0, "{:?}", report.subject.notes);

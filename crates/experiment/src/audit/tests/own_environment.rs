@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pavlov_envs::bitcoin::{Bitcoin, BitcoinConfig, BitcoinState};
-use pavlov_envs::{BatchFactory, EnvError, EnvironmentConfig, EpisodeMode, FillRule, Passive, Sides};
+use pavlov_envs::{BatchFactory, Commission, EnvError, EnvironmentConfig, EpisodeMode, FillRule, Passive, Sides};
 use pavlov_rl_core::{
     Action, EnvSpec, Environment, Fill, Fills, Frame, Ledger, Market, Rng, Segment, StateError, Status, Step,
 };
@@ -75,6 +75,18 @@ impl EnvironmentConfig for Config {
         Vec::new()
     }
 
+    fn flaw(&self) -> Option<&'static str> {
+        self.rules.flaw()
+    }
+
+    fn commission(&self) -> Commission {
+        self.rules.commission()
+    }
+
+    fn with_commission(&self, commission: Commission) -> Box<dyn EnvironmentConfig> {
+        Box::new(Self { flaw: self.flaw, rules: BitcoinConfig { commission, ..self.rules.clone() } })
+    }
+
     fn fill(&self) -> FillRule {
         self.flaw.said()
     }
@@ -102,7 +114,7 @@ impl EnvironmentConfig for Config {
     fn build(
         &self,
         market: Arc<Market>,
-        segment: Segment,
+        segments: &[Segment],
         mode: EpisodeMode,
     ) -> Result<Box<dyn BatchFactory>, EnvError> {
         let mut played = Market::clone(&market);
@@ -114,9 +126,10 @@ impl EnvironmentConfig for Config {
             played.prices.open = (0..close.len()).map(|row| close[row.saturating_sub(10)]).collect();
         }
         // A window that reaches ahead ends its episodes before the data do.
-        let segment = Segment { end: segment.end - self.flaw.lead().min(segment.end - segment.first), ..segment };
+        let early = |s: &Segment| Segment { end: s.end - self.flaw.lead().min(s.end - s.first), ..*s };
+        let segments: Vec<Segment> = segments.iter().map(early).collect();
         let rules = BitcoinConfig { fill: Some(self.flaw.played()), ..self.rules.clone() };
-        let game = Bitcoin::new(&rules, Arc::new(played), segment, mode)?;
+        let game = Bitcoin::new(&rules, Arc::new(played), &segments, mode)?;
         Ok(Box::new(Arc::new(Flawed { game, market, flaw: self.flaw })))
     }
 }
