@@ -76,7 +76,7 @@ pub enum ExperimentError {
     },
     /// What is learned from is not apart from what is judged on.
     #[error("data.train_also: {source}")]
-    Touching {
+    Split {
         /// The cause.
         source: SplitError,
     },
@@ -177,7 +177,7 @@ pub enum ExperimentError {
     },
     /// The data cannot be cut into the folds that were asked for.
     #[error("eval.split: {source}")]
-    Split {
+    Folds {
         /// The cause, with the numbers.
         source: SplitError,
     },
@@ -268,8 +268,8 @@ impl ExperimentError {
         match self {
             Self::Config { .. } | Self::Read { .. } | Self::Span { .. } | Self::Act(_) => 2,
             Self::Environment { .. } | Self::UnknownDataset { .. } | Self::Series { .. } | Self::Compare { .. } => 2,
-            Self::Selection { .. } | Self::Split { .. } | Self::SeveralSpans { .. } | Self::SeveralCells { .. } => 2,
-            Self::Touching { .. } | Self::Unfit { .. } => 2,
+            Self::Split { .. } | Self::Unfit { .. } | Self::Folds { .. } | Self::SeveralSpans { .. } => 2,
+            Self::Selection { .. } | Self::SeveralCells { .. } => 2,
             Self::Cell { source, .. } => source.exit_code(),
             Self::Seeds { errors, .. } | Self::Cells { errors, .. } => errors.first().map_or(1, Self::exit_code),
             Self::Data(error) if error.is_unavailable() => 3,

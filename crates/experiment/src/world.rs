@@ -143,7 +143,7 @@ fn check_apart(plan: &Plan, (train, also): (&Segment, &[Segment]), test: &Segmen
     let reach = Reach { window: plan.environment.window(), warm_up, horizon: 1, embargo: 0 };
     let train = std::iter::once(train).chain(also).map(decisions).collect();
     let split = Split { train, test: vec![decisions(test)], rule: Rule::Apart };
-    split.check(&reach).map_err(|source| ExperimentError::Touching { source })
+    split.check(&reach).map_err(|source| ExperimentError::Split { source })
 }
 
 /// Changed copies of the bars up to the end of the training, put behind the market; the segments to learn from.

@@ -381,3 +381,24 @@ fn a_cell_that_fails_is_named_and_the_others_go_on() {
     assert_eq!(json["missing"], serde_json::json!([["free", "small"]]));
     assert_eq!(json["cells"].as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn purged_folds_train_on_both_sides_of_their_test_and_apart_from_it() {
+    let bench = Bench::new();
+    let split = "[eval]\nsplit = { purged = { folds = 3, embargo = 5 } }\n[runs]";
+    let config = CONFIG.replace("updates = 12", "updates = 2").replace("num = 2", "num = 1").replace("[runs]", split);
+    let (trained, report) = bench.whole(&config, "run", 2);
+    assert_eq!(trained, ["1: 1", "2: 1", "3: 1"]);
+    assert!(report.chains.is_empty(), "what is trained on the future of its test is no history");
+    let mut tested = 0;
+    for cell in &report.cells {
+        let path = bench.path("run").join(&cell.folder).join("plan.toml");
+        let plan = Plan::parse(&path, &std::fs::read_to_string(&path).unwrap(), &[]).unwrap();
+        assert_eq!(plan.data.train_also.len(), usize::from(cell.labels[0] != "3"), "{:?}", plan.data);
+        tested += plan.data.test.to_ns - plan.data.test.from_ns;
+    }
+    let whole = Plan::parse(Path::new("whole.toml"), CONFIG, &[]).unwrap().data;
+    const HOUR: i64 = 3_600_000_000_000;
+    let all = (whole.test.to_ns - whole.train.from_ns) / HOUR;
+    assert!((all - 100..=all).contains(&(tested / HOUR)), "{tested} of {all}: all but the warm-up is tested once");
+}

@@ -45,7 +45,7 @@ fn a_further_span_is_learned_from_and_must_be_apart_from_the_test() {
     }
     for touching in ["2018-02-15\", \"2018-03-01", "2018-02-10\", \"2018-03-01"] {
         let error = run(&with(&format!("train_also = [[\"{touching}\"]]"))).unwrap_err();
-        assert!(matches!(error, ExperimentError::Touching { .. }), "{error}");
+        assert!(matches!(error, ExperimentError::Split { .. }), "{error}");
         let text = error.to_string();
         assert!(text.contains("leak into rows") && text.contains("leave at least"), "{text}");
     }

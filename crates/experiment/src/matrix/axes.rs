@@ -29,7 +29,7 @@ pub struct Change<'t> {
 }
 
 /// Sections that no axis can change.
-const FIXED: [&str; 4] = ["schema_version", "name", "manifest", "other_manifests"];
+const FIXED: [&str; 5] = ["schema_version", "name", "trials", "manifest", "other_manifests"];
 
 /// Reads the section: `[matrix.AXIS]` in the order of the file, or the list of axes of a run's `plan.toml`.
 pub fn read<'t>(source: &Source, section: &Value<'t>, problems: &mut Vec<Problem>) -> Vec<Axis<'t>> {

@@ -151,17 +151,21 @@ pub struct Fold {
 /// The folds of a plan.
 ///
 /// # Errors
-/// [`ExperimentError::Split`] with the numbers if a fold would leak or be empty.
+/// [`ExperimentError::Folds`] with the numbers if a fold would leak or be empty.
 pub fn folds(plan: &Plan, rows: &Rows) -> Result<Vec<Fold>, ExperimentError> {
     let reach = reach(plan);
     let labelled = |split: &Split, label: String| {
         // A training span begins with the first window, whose last row is the first decision.
         let train = |r: &Range<usize>| rows.span(r.start + 1 - reach.window..r.end);
-        Fold {
-            label,
-            train: split.train.iter().map(train).collect(),
-            test: split.test.iter().map(|r| rows.span(r.clone())).collect(),
+        let mut trains: Vec<Span> = split.train.iter().map(train).collect();
+        // A config has one training span behind its test only as a further one, so that none is by mistake.
+        if let [only] = &split.train[..]
+            && only.start > split.test[0].start
+        {
+            let middle = only.start + only.len() / 2;
+            trains = vec![train(&(only.start..middle)), rows.span(middle..only.end)];
         }
+        Fold { label, train: trains, test: split.test.iter().map(|r| rows.span(r.clone())).collect() }
     };
     let numbered = |splits: Vec<Split>| -> Vec<Fold> {
         splits.iter().zip(1..).map(|(split, n): (&Split, usize)| labelled(split, n.to_string())).collect()
@@ -178,7 +182,7 @@ pub fn folds(plan: &Plan, rows: &Rows) -> Result<Vec<Fold>, ExperimentError> {
             })
         }
     };
-    made.map_err(|source| ExperimentError::Split { source })
+    made.map_err(|source| ExperimentError::Folds { source })
 }
 
 /// The tests share out the rows of `data.test`; the first training is what lies between `data.train.from` and them.
@@ -204,23 +208,38 @@ fn walk(rows: &Rows, config: &WalkForwardConfig, reach: &Reach) -> Result<Vec<Sp
     }
 }
 
+/// Spans of neighbouring groups as one.
+fn joined(spans: &[Span]) -> Vec<Span> {
+    let mut all: Vec<Span> = Vec::new();
+    for span in spans {
+        match all.last_mut() {
+            Some(last) if last.to_ns == span.from_ns => last.to_ns = span.to_ns,
+            _ => all.push(*span),
+        }
+    }
+    all
+}
+
 /// The plans of the folds by their labels: data of their own, split by date.
 ///
 /// # Errors
-/// [`ExperimentError`] as [`folds`]; also if a fold has several spans to train or test on.
+/// [`ExperimentError`] as [`folds`]; also if a fold is tested on several spans.
 pub fn plans(plan: &Plan, rows: &Rows) -> Result<Vec<(String, Plan)>, ExperimentError> {
     let mut text = plan.to_toml();
     if let Some(eval) = text.get_mut("eval").and_then(toml::Value::as_table_mut) {
         eval.remove("split");
     }
     let fold = |fold: Fold| {
-        let (&[train], &[test]) = (&fold.train[..], &fold.test[..]) else {
+        let ([train, also @ ..], &[test]) = (&fold.train[..], &joined(&fold.test)[..]) else {
             return Err(ExperimentError::SeveralSpans { fold: fold.label });
         };
         let mut table = text.clone();
         if let Some(data) = table.get_mut("data").and_then(toml::Value::as_table_mut) {
-            for (key, span) in [("train", train), ("test", test)] {
-                data.insert(key.into(), toml::Value::try_from(span).expect("a span is two words"));
+            let value = |span: &Span| toml::Value::try_from(span).expect("a span is two words");
+            data.insert("train".into(), value(train));
+            data.insert("test".into(), value(&test));
+            if !also.is_empty() {
+                data.insert("train_also".into(), toml::Value::Array(also.iter().map(value).collect()));
             }
         }
         let mut made = Plan::parse(Path::new("plan.toml"), &table.to_string(), &[])?;

@@ -34,8 +34,13 @@ pub fn merge(runs: &[PathBuf], out: &Path, options: &Options, hooks: &Hooks<'_>)
         same_plan(&text, &pavlov_store::read(disk, &folder.plan())?, (&runs[0], folder.root()))?;
     }
     let project = Project { origin: &|_| plan.clone(), out, options, hooks };
-    let matrix = project.complete(Matrix::parse(&plan, &String::from_utf8_lossy(&text), &[])?)?;
+    let mut matrix = project.complete(Matrix::parse(&plan, &String::from_utf8_lossy(&text), &[])?)?;
     let found = find(&matrix, runs, disk)?;
+    for training in &found {
+        let folder = cell_folder(&matrix, &matrix.cells[training.cell], training.run);
+        let plan = &mut matrix.cells[training.cell].plan;
+        plan.trials = plan.trials.or_else(|| todo::written_plan(&folder, disk)?.trials);
+    }
     let root = RunFolder::create(options.disk.clone(), out)?;
     write_atomic(disk, &root.plan(), &text)?;
     for training in &found {

@@ -255,9 +255,8 @@ impl<'a> Project<'a> {
     /// The trials that a cell is held against: those of its plan, or those that the ledger and the matrix have now.
     fn trials(&self, matrix: &Matrix, cell: usize, world: &World) -> Result<OtherTrials, ExperimentError> {
         let plan = &matrix.cells[cell].plan;
-        let path = cell_folder(matrix, &matrix.cells[cell], self.out).join("plan.toml");
-        let before = self.options.disk.read(&path).ok();
-        let before = before.and_then(|text| Plan::parse(&path, &String::from_utf8_lossy(&text), &[]).ok());
+        let folder = cell_folder(matrix, &matrix.cells[cell], self.out);
+        let before = todo::written_plan(&folder, &*self.options.disk);
         if let Some(trials) = plan.trials.or(before.and_then(|before| before.trials)) {
             return Ok(trials);
         }

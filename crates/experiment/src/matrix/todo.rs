@@ -9,6 +9,7 @@ use crate::error::ExperimentError;
 use crate::matrix::cell_folder;
 use crate::matrix::cells::{Cell, Matrix};
 use crate::matrix::selection::Selection;
+use crate::plan::Plan;
 use crate::report::{self, Report};
 
 /// What is left to do for a cell.
@@ -79,6 +80,13 @@ pub fn checkpoint(folder: &Path, seed: u64, disk: &dyn Disk) -> Option<Hash> {
     let files = disk.list(&folder.join("checkpoints")).ok()?;
     let named = |file: &Path| file.file_name().is_some_and(|name| name.to_string_lossy().contains(&done.checkpoint));
     files.iter().any(|file| named(file)).then(|| done.checkpoint.parse().ok())?
+}
+
+/// The plan in a run folder of one cell; `None` if there is none.
+pub fn written_plan(folder: &Path, disk: &dyn Disk) -> Option<Plan> {
+    let path = folder.join("plan.toml");
+    let text = disk.read(&path).ok()?;
+    Plan::parse(&path, &String::from_utf8_lossy(&text), &[]).ok()
 }
 
 /// The report of a cell, if it is of this plan and these checkpoints and has today's form.
