@@ -119,8 +119,18 @@ rollout_len = 30"#
     /// Trains the agent of these sections, of which `[train]` is the last, and judges it; `reward` is what a bar's reward is
     /// scaled to, over its size in money or as a return.
     pub fn run_with(&self, environment: &str, reward: f64, learner: &str) -> Report {
+        Self::trained(&self.config(environment, reward, learner))
+    }
+
+    /// The same with columns that are scaled.
+    pub fn run_scaled(&self, environment: &str, reward: f64, learner: &str) -> Report {
+        let config = self.config(environment, reward, learner);
+        Self::trained(&config.replace("[features]", "[features]\nscaling = \"standard\""))
+    }
+
+    fn trained(config: &str) -> Report {
         let place = tempfile::tempdir().unwrap();
-        experiment(place.path(), "learning", &self.config(environment, reward, learner), 2).unwrap()
+        experiment(place.path(), "learning", config, 2).unwrap()
     }
 
     /// What the runs made of what an oracle made, in log growth of the test span.
