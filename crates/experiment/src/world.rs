@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pavlov_envs::{BatchFactory, EpisodeMode};
 use pavlov_evaluation::splits::{Reach, Rule, Split};
-use pavlov_features::{FittedScaler, Inputs};
+use pavlov_features::{FittedScaler, Inputs, Scaling};
 use pavlov_market_data::{Bars, Dataset, MarketDataError, Span, as_of, common};
 use pavlov_rl_core::{Market, Segment};
 
@@ -202,7 +202,17 @@ impl Stages for Plan {
         scaler: &FittedScaler,
         segments: Vec<Segment>,
     ) -> Result<Market, ExperimentError> {
-        Ok(pavlov_features::market(joined.inputs(), &joined.assets, &self.features, scaler, segments)?)
+        let scaled = |scaler: &FittedScaler, segments| {
+            pavlov_features::market(joined.inputs(), &joined.assets, &self.features, scaler, segments)
+        };
+        let mut market = scaled(scaler, segments)?;
+        let test = joined.bars.opening_between(self.data.test.from_ns, self.data.test.to_ns);
+        if self.scaling == Scaling::MinMaxOfEachSpan && !test.is_empty() {
+            let first = test.start;
+            let own = scaled(&self.fit(joined, &[test])?, Vec::new())?;
+            market.frame = market.frame.replaced_from(first, &own.frame);
+        }
+        Ok(market)
     }
 }
 

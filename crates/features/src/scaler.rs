@@ -19,6 +19,9 @@ pub enum Scaling {
     },
     /// 0 at the smallest and 1 at the largest training value.
     MinMax,
+    /// The flaw of the article on Double DQN: 0 at the smallest and 1 at the largest value of each span, the test span's own
+    /// future included.
+    MinMaxOfEachSpan,
     /// Mean 0 and standard deviation 1 over the training rows.
     Standard,
     /// Median 0 and distance of the quartiles 1 over the training rows.
@@ -122,7 +125,7 @@ fn fit_column(scaling: &Scaling, range: TdqnRange, col: usize, values: &mut [f64
     match (scaling, range) {
         (Scaling::None, _) | (Scaling::Tdqn, TdqnRange::Unit) => (0.0, 1.0),
         (Scaling::Constants { divide_by }, _) => (0.0, 1.0 / divide_by[col]),
-        (Scaling::MinMax, _) | (Scaling::Tdqn, TdqnRange::MinMax) => min_max(values),
+        (Scaling::MinMax | Scaling::MinMaxOfEachSpan, _) | (Scaling::Tdqn, TdqnRange::MinMax) => min_max(values),
         (Scaling::Tdqn, TdqnRange::Magnitude) => {
             let largest = values.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
             (0.0, factor(largest, 0.0))

@@ -33,6 +33,16 @@ impl Frame {
         self.rows += other.rows;
     }
 
+    /// The rows of this frame with those from `first` on replaced by the same rows of another frame.
+    ///
+    /// # Panics
+    /// If the other frame has other rows or features.
+    pub fn replaced_from(&self, first: usize, other: &Frame) -> Frame {
+        assert_eq!((self.rows, self.cols), (other.rows, other.cols), "rows and features of two frames");
+        let (kept, rest) = (&self.data[..first * self.cols], &other.data[first * self.cols..]);
+        Frame::new(self.cols, [kept, rest].concat())
+    }
+
     /// Number of features `F`.
     pub fn cols(&self) -> usize {
         self.cols

@@ -200,6 +200,15 @@ fn min_max_over_each_split_is_caught() {
 }
 
 #[test]
+fn the_published_scaling_of_system_d_is_caught_in_its_config() {
+    let plan = plan_of(&["features.scaling=\"min_max_of_each_span\""]);
+    let audit = audited(&plan, &plan);
+    let leak = only(&audit, &["column `returns`", "column `macro(series=index)`"]);
+    assert!(leak.ahead.is_some_and(|rows| rows > 100), "the extremes of the test span: {leak:?}");
+    assert!(audit.assumptions.iter().any(|text| text.contains("min_max_of_each_span")), "{:?}", audit.assumptions);
+}
+
+#[test]
 fn a_backward_filled_series_is_caught() {
     let plan = plan_of(&[]);
     let filled = |loaded: &LoadedSeries| {
