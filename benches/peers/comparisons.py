@@ -12,6 +12,8 @@ import long_short_env as long_short
 import market_data
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
 from double_dqn import Actor, Learner
+from gaussian_ppo import STEPS as FUND_STEPS
+from gaussian_ppo import Loop
 from lstm_ppo import AsPublished, Network, OnePass
 
 Call = Callable[[], object]
@@ -203,6 +205,12 @@ def dqn_comparison(title: str, part: str, batch: int) -> Comparison:
     return Comparison(f"Double DQN, {title}", "ms", ours, (Peer("PyTorch, fused AdamW", double_dqn(part, batch)),))
 
 
+def gaussian_ppo() -> Call:
+    """200 steps of two funds and the update from them."""
+    torch.manual_seed(1)
+    return Loop().update
+
+
 COMPARISONS: tuple[Comparison, ...] = (
     Comparison(
         "Bitcoin environment, one copy",
@@ -258,6 +266,12 @@ COMPARISONS: tuple[Comparison, ...] = (
     dqn_comparison("a learning step, batch 32", "step", 32),
     dqn_comparison("a greedy action", "greedy", 1),
     dqn_comparison("eight greedy actions", "greedy", 8),
+    Comparison(
+        "Gaussian PPO on two funds, 200 steps and 80 passes an update",
+        "env steps/s",
+        Ours("gaussian_ppo", "gaussian_ppo/whole", FUND_STEPS),
+        (Peer("PyTorch, fused Adam", gaussian_ppo, FUND_STEPS),),
+    ),
     Comparison(
         "MACD, ATR and three EMA over 1,000,000 bars",
         "rows/s",

@@ -212,7 +212,7 @@ impl Plan {
 
     /// What a reader of the results must know: assumptions and the flaws of a published variant.
     pub fn notes(&self) -> Vec<String> {
-        self.environment.notes()
+        self.environment.notes().into_iter().chain(self.agent.notes()).collect()
     }
 }
 
