@@ -125,8 +125,8 @@ mod tests {
     /// Central difference of `loss` in `x[i]`.
     fn slope(x: &[f32], i: usize, loss: impl Fn(&[f32]) -> f64) -> f64 {
         let (mut up, mut down) = (x.to_vec(), x.to_vec());
-        up[i] += 1e-3;
-        down[i] -= 1e-3;
+        up[i] += 1e-4;
+        down[i] -= 1e-4;
         (loss(&up) - loss(&down)) / (f64::from(up[i]) - f64::from(down[i]))
     }
 
