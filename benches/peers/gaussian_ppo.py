@@ -10,6 +10,7 @@ from math import log, pi, sqrt
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 WINDOW, FEATURES = 10, 6
@@ -21,19 +22,24 @@ SAMPLE_LEN, STOP_LOSS, CASH = 30, 0.05, 1_000_000.0
 class TwoFunds:
     """The notebook's game, look-ahead included: the window begins with the day of the decision."""
 
-    def __init__(self, rows: int, seed: int = 1) -> None:
+    def __init__(self, features: NDArray[np.float32], prices: NDArray[np.float64], cash: float = CASH) -> None:
+        self.features, self.cash = features, cash
+        self.prices: list[list[float]] = prices.tolist()
+
+    @classmethod
+    def made_up(cls, rows: int, seed: int = 1) -> "TwoFunds":
+        """Two random walks from 100, and features that say nothing."""
         rng = np.random.default_rng(seed)
-        self.features = rng.uniform(-1, 1, (rows, FEATURES)).astype(np.float32)
-        walk = np.cumprod(1 + 0.02 * (rng.random((rows, 2)) - 0.5), axis=0)
-        self.prices: list[list[float]] = (100 * walk).tolist()
+        walks = 100 * np.cumprod(1 + 0.02 * (rng.random((rows, 2)) - 0.5), axis=0)
+        return cls(rng.uniform(-1, 1, (rows, FEATURES)).astype(np.float32), walks)
 
     def reset(self) -> None:
         """Half of the money in each fund, on the first day."""
         self.day, (a, b) = 0, self.prices[0]
-        self.shares = int(CASH / 2 / a), int(CASH / 2 / b)
+        self.shares = int(self.cash * 0.5 / a), int(self.cash * 0.5 / b)
         self.opening = self.worth = self.shares[0] * a + self.shares[1] * b
 
-    def observe(self) -> np.ndarray:
+    def observe(self) -> NDArray[np.float32]:
         """Ten days, flat `[60]`."""
         return self.features[self.day : self.day + WINDOW].reshape(-1)
 
@@ -55,15 +61,29 @@ def network(head: nn.Module) -> nn.Sequential:
 
 
 def log_probs(mean: Tensor, x: Tensor) -> Tensor:
-    """Of the normal law with deviation 0.6."""
-    return -((x - mean) ** 2) / (2 * STD**2) - log(STD * sqrt(2 * pi))
+    """Of rows `[B, D]` under the normal law with deviation 0.6, `[B, 1]`."""
+    return (-((x - mean) ** 2) / (2 * STD**2) - log(STD * sqrt(2 * pi))).sum(1, keepdim=True)
+
+
+def normalised(returns: Tensor) -> Tensor:
+    """At mean 0 and deviation 1."""
+    return (returns - returns.mean()) / (returns.std() + 1e-7)
+
+
+def loss(mean: Tensor, actions: Tensor, old: Tensor, values: Tensor, returns: Tensor) -> Tensor:
+    """Of means and actions `[B, D]`; log-probabilities, values and returns are `[B, 1]`."""
+    ratio = torch.exp(log_probs(mean, actions) - old)
+    advantages = returns - values.detach()
+    surrogate = torch.min(ratio * advantages, ratio.clamp(1 - CLIP, 1 + CLIP) * advantages)
+    entropy = mean.shape[1] * (0.5 + log(STD * sqrt(2 * pi)))
+    return -surrogate.mean() + 0.5 * nn.functional.mse_loss(values, returns) - ENTROPY * entropy
 
 
 class Loop:
     """Acts, steps and learns."""
 
     def __init__(self, rows: int = 3_000) -> None:
-        self.env = TwoFunds(rows)
+        self.env = TwoFunds.made_up(rows)
         self.actor, self.critic = network(nn.Sigmoid()), network(nn.Identity())
         parameters = [*self.actor.parameters(), *self.critic.parameters()]
         self.optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True)
@@ -95,20 +115,13 @@ class Loop:
         for reward, end in zip(reversed(rewards), reversed(ends)):
             later = reward + (0.0 if end else later)
             backwards.append(later)
-        returns = torch.tensor(backwards[::-1])[:, None]
-        return (returns - returns.mean()) / (returns.std() + 1e-7)
+        return normalised(torch.tensor(backwards[::-1])[:, None])
 
     def learn(self, observations: Tensor, actions: Tensor, returns: Tensor) -> None:
         """80 passes over all rows."""
         with torch.no_grad():
             old = log_probs(self.actor(observations), actions)
-        entropy = 0.5 + log(STD * sqrt(2 * pi))
         for _ in range(EPOCHS):
-            values = self.critic(observations)
-            ratio = torch.exp(log_probs(self.actor(observations), actions) - old)
-            advantages = returns - values.detach()
-            surrogate = torch.min(ratio * advantages, ratio.clamp(1 - CLIP, 1 + CLIP) * advantages)
-            loss = -surrogate.mean() + 0.5 * nn.functional.mse_loss(values, returns) - ENTROPY * entropy
             self.optimiser.zero_grad()
-            loss.backward()
+            loss(self.actor(observations), actions, old, self.critic(observations), returns).backward()
             self.optimiser.step()
