@@ -11,6 +11,7 @@ import long_short_env as long_short
 import metric_set
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
 from double_dqn import double_q_loss, double_q_targets, network
+from gaussian_ppo import SAMPLE_LEN, TwoFunds, loss, normalised
 from lstm_ppo import AsPublished, Network, OnePass, advantages_of
 from timing import ROOT
 
@@ -213,6 +214,45 @@ def quantstats_means_what_ours_means() -> str:
     return f"{shared // 2} of 22 metrics"
 
 
+def two_funds_replay_the_golden_games() -> str:
+    """Observations to 1e-5, gains to 1e-9, ends exactly."""
+    steps = 0
+    for path in golden("kospi_ratio", "*.json"):
+        case = json.loads(path.read_text())
+        rules, bars, scaler = case["config"], case["input"], case["scaler"]
+        if rules["reset_random_ratio"] is not None or rules["sim_day_max"] != SAMPLE_LEN:
+            continue
+        features = np.array(list(bars["kospi"].values())).T * scaler["scale"] + scaler["min"]
+        prices = np.array([bars["leverage_close"], bars["inverse_close"]]).T
+        env = TwoFunds(features.astype(np.float32), prices, rules["initial_cash"])
+        env.reset()
+        np.testing.assert_allclose(env.observe(), case["reset"]["observation"], rtol=0, atol=1e-5)
+        for step in case["steps"]:
+            gain, done = env.step(step["action"])
+            np.testing.assert_allclose(gain, step["reward"], rtol=1e-9, atol=1e-6, err_msg=path.name)
+            np.testing.assert_allclose(env.observe(), step["observation"], rtol=0, atol=1e-5, err_msg=path.name)
+            assert done == step["done"], path.name
+            steps += 1
+    return f"{steps} golden steps"
+
+
+def gaussian_ppo_gives_the_golden_loss() -> str:
+    """Returns, loss and gradients to 1e-5."""
+    for path in golden("learning", "ppo_gauss_*.json"):
+        case = json.loads(path.read_text())
+        given, expected = case["input"], case["output"]
+        mean = torch.tensor(given["mean"], requires_grad=True)
+        values = torch.tensor(given["value"])[:, None].requires_grad_()
+        returns = normalised(torch.tensor(expected["returns"]))[:, None]
+        np.testing.assert_allclose(returns[:, 0], expected["returns_norm"], rtol=1e-5, atol=1e-6, err_msg=path.name)
+        old = torch.tensor(given["old_logprob"])[:, None]
+        got = loss(mean, torch.tensor(given["action"]), old, values, returns)
+        got.backward()
+        for number, key in ((got.detach(), "loss_mean"), (mean.grad, "grad_mean"), (values.grad[:, 0], "grad_value")):
+            np.testing.assert_allclose(number, expected[key], rtol=1e-5, atol=1e-6, err_msg=f"{path.name} {key}")
+    return "1e-5"
+
+
 CHECKS = (
     quantstats_means_what_ours_means,
     one_copy_replays_the_golden_games,
@@ -222,6 +262,8 @@ CHECKS = (
     one_pass_sees_what_three_passes_see,
     one_epoch_gives_both_the_same_weights,
     double_dqn_gives_the_golden_numbers,
+    two_funds_replay_the_golden_games,
+    gaussian_ppo_gives_the_golden_loss,
 )
 
 

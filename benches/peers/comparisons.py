@@ -13,6 +13,8 @@ import market_data
 import metric_set
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
 from double_dqn import Actor, Learner
+from gaussian_ppo import STEPS as FUND_STEPS
+from gaussian_ppo import Loop
 from lstm_ppo import AsPublished, Network, OnePass
 
 Call = Callable[[], object]
@@ -214,6 +216,12 @@ def metrics(benchmark: metric_set.Benchmark) -> Callable[[], Call]:
     return prepare
 
 
+def gaussian_ppo() -> Call:
+    """200 steps of two funds and the update from them."""
+    torch.manual_seed(1)
+    return Loop().update
+
+
 COMPARISONS: tuple[Comparison, ...] = (
     Comparison(
         "Bitcoin environment, one copy",
@@ -269,6 +277,12 @@ COMPARISONS: tuple[Comparison, ...] = (
     dqn_comparison("a learning step, batch 32", "step", 32),
     dqn_comparison("a greedy action", "greedy", 1),
     dqn_comparison("eight greedy actions", "greedy", 8),
+    Comparison(
+        "Gaussian PPO on two funds, 200 steps and 80 passes an update",
+        "env steps/s",
+        Ours("gaussian_ppo", "gaussian_ppo/whole", FUND_STEPS),
+        (Peer("PyTorch, fused Adam", gaussian_ppo, FUND_STEPS),),
+    ),
     Comparison(
         "MACD, ATR and three EMA over 1,000,000 bars",
         "rows/s",

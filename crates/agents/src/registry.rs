@@ -53,6 +53,10 @@ pub trait AgentConfig: Send + Sync {
     fn validate(&self) -> Vec<String>;
     /// All values, without the name.
     fn to_toml(&self) -> toml::Table;
+    /// What a reader of the results must know of the agent: the flaws of a published variant.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// A fresh agent, its weights drawn from the stream `"init"`.
     ///
     /// # Errors

@@ -297,6 +297,8 @@ fn what_does_not_fit_is_refused_by_name() {
     assert!(refused(&env.spec, 1, config()).contains("2 minibatches"));
     let squashed = GaussianPpoConfig { bound: Bound::Squash, ..config() };
     assert!(squashed.validate()[0].contains("mean must be linear"));
+    let published = GaussianPpoConfig { bound: Bound::AsPublished, ..config() };
+    assert!(published.notes()[0].starts_with("bound = as_published: ") && config().notes().is_empty());
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl Plan {
              which lie in the future"
                 .to_owned()
         });
-        self.environment.notes().into_iter().chain(scaling).collect()
+        self.environment.notes().into_iter().chain(self.agent.notes()).chain(scaling).collect()
     }
 }
 

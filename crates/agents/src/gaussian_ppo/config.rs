@@ -216,6 +216,12 @@ impl AgentConfig for GaussianPpoConfig {
         toml::Table::try_from(self).expect("plain fields make a table")
     }
 
+    fn notes(&self) -> Vec<String> {
+        let flaw = "bound = as_published: an action that was clipped is credited with the density of its law at the bound, which \
+                    is not its probability";
+        (self.bound == Bound::AsPublished).then(|| flaw.to_owned()).into_iter().collect()
+    }
+
     fn build(&self, context: &AgentContext<'_>, rng: &RngTree) -> Result<Box<dyn Agent>, AgentError> {
         Ok(Box::new(GaussianPpo::new(self.clone(), context, rng)?))
     }

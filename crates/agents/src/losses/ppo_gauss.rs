@@ -125,8 +125,8 @@ mod tests {
     /// Central difference of `loss` in `x[i]`.
     fn slope(x: &[f32], i: usize, loss: impl Fn(&[f32]) -> f64) -> f64 {
         let (mut up, mut down) = (x.to_vec(), x.to_vec());
-        up[i] += 1e-3;
-        down[i] -= 1e-3;
+        up[i] += 1e-4;
+        down[i] -= 1e-4;
         (loss(&up) - loss(&down)) / (f64::from(up[i]) - f64::from(down[i]))
     }
 
@@ -169,15 +169,15 @@ mod tests {
     #[test]
     fn smoothness_looks_at_steps_of_the_same_episode_only() {
         let (means, goes_on) = (draw(24, 7, 1.0), [true, true, false, true, true, true]);
-        let of = |means: &[f32]| smoothness(means, &goes_on, 2, 0.8, &mut vec![0.0; 24]);
-        let mut d_means = vec![0.0; 24];
+        let of = |means: &[f32]| smoothness(means, &goes_on, 2, 0.8, &mut [0.0; 24]);
+        let mut d_means = [0.0; 24];
         let value = smoothness(&means, &goes_on, 2, 0.8, &mut d_means);
         // Three steps of two environments, four numbers each: three pairs count.
         let square = |a: usize, b: usize| (0..4).map(|d| (means[4 * b + d] - means[4 * a + d]).powi(2)).sum::<f32>();
         let expected = 0.4 * f64::from(square(0, 2) + square(1, 3) + square(3, 5)) / 12.0;
         assert!((value - expected).abs() < 1e-6, "{value} against {expected}");
-        for i in 0..24 {
-            assert!((f64::from(d_means[i]) - slope(&means, i, of)).abs() < 1e-5, "mean {i}");
+        for (i, d) in d_means.iter().enumerate() {
+            assert!((f64::from(*d) - slope(&means, i, of)).abs() < 1e-5, "mean {i}");
         }
     }
 }

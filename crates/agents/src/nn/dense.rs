@@ -106,7 +106,12 @@ impl Kernel for Forward<'_> {
             match activation {
                 Activation::Identity => {}
                 Activation::Relu => y.iter_mut().for_each(|v| *v = if *v < 0.0 { 0.0 } else { *v }),
-                Activation::Tanh => y.chunks_mut(16).for_each(|part| S::store(part, &tanhs::<S>(S::load(part)))),
+                // Not a closure: that would be compiled without the instruction set.
+                Activation::Tanh => {
+                    for part in y.chunks_mut(16) {
+                        S::store(part, &tanhs::<S>(S::load(part)));
+                    }
+                }
             }
         }
     }

@@ -105,8 +105,17 @@ fn before<S: Simd>(grad_y: &[f32], (activation, y): (Activation, &[f32]), output
         for (lane, part) in lanes.iter_mut().zip(y[row * outputs..][..outputs].chunks(16)) {
             let y = S::load(part);
             match activation {
-                Activation::Tanh => (0..16).for_each(|k| lane[k] *= 1.0 - y[k] * y[k]),
-                _ => (0..16).for_each(|k| lane[k] = if y[k] <= 0.0 { 0.0 } else { lane[k] }),
+                Activation::Identity => {}
+                Activation::Tanh => {
+                    for k in 0..16 {
+                        lane[k] *= 1.0 - y[k] * y[k];
+                    }
+                }
+                Activation::Relu => {
+                    for k in 0..16 {
+                        lane[k] = if y[k] <= 0.0 { 0.0 } else { lane[k] };
+                    }
+                }
             }
         }
     }

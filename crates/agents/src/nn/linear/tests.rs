@@ -69,7 +69,7 @@ fn numbers(t: &Tensor) -> Vec<f32> {
 #[test]
 fn outputs_and_gradients_equal_candles_f64_operations_on_every_instruction_set() {
     for case in cases() {
-        for activation in [Activation::Identity, Activation::Relu] {
+        for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
             let expected = case.results(DType::F64, |[x, w, b]| composed(x, w, b, activation)).unwrap();
             for isa in Isa::available() {
                 let got = case.results(DType::F32, |[x, w, b]| affine(x, w, b, activation, isa)).unwrap();
