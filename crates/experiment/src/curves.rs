@@ -23,7 +23,9 @@ pub(crate) fn curves(
     played: &[Played<'_>],
     baselines: &[Baseline],
 ) -> Result<Curves, ExperimentError> {
-    let rows: Vec<usize> = (world.train.first as usize..world.test.end as usize).collect();
+    // A fold may train on what lies behind its test.
+    let first = world.train.first.min(world.test.first) as usize;
+    let rows: Vec<usize> = (first..world.train.end.max(world.test.end) as usize).collect();
     Ok(Curves {
         assets: assets(plan),
         price: PriceCurve {
