@@ -37,7 +37,7 @@ impl Loop {
         let segment = pavlov_rl_core::Segment { start: 0, first: 0, end: ROWS as u32 };
         let rules = environment("leverage_inverse").expect("it is registered");
         let rules = rules.parse_text("variant = \"as_published\"").expect("valid keys");
-        let game = rules.build(market, segment, EpisodeMode::Sampled).expect("a market of two assets");
+        let game = rules.build(market, &[segment], EpisodeMode::Sampled).expect("a market of two assets");
         let rng = RngTree::new(1);
         let rollout_len = RolloutLen::Steps(STEPS);
         let context = AgentContext { spec: game.spec(), num_envs: 1, rollout_len, updates: 1, device: Device::Cpu };

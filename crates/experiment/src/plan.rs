@@ -122,9 +122,19 @@ impl Plan {
 
     /// Hash of everything that decides what a seed learns: the config without its name, its seeds and how it is judged.
     pub fn training_hash(&self) -> Hash {
+        self.hash_without(&["name", "runs", "eval", "published"])
+    }
+
+    /// Hash of everything that makes a strategy another one to try: the config without its name, its seeds and what was
+    /// published.
+    pub fn trial_hash(&self) -> Hash {
+        self.hash_without(&["name", "runs", "published"])
+    }
+
+    fn hash_without(&self, sections: &[&str]) -> Hash {
         let mut table = self.to_toml();
-        for section in ["name", "runs", "eval", "published"] {
-            table.remove(section);
+        for section in sections {
+            table.remove(*section);
         }
         Hash::of(table.to_string().as_bytes())
     }

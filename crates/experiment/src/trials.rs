@@ -1,8 +1,8 @@
 //! The ledger of trials: how many strategies were tried on the same data, so that the best of many is not called skill.
 //!
 //! A trial is a config that was judged on a test span. The ledger is a folder with one file for each pair of traded data and
-//! test span, `<hash>.jsonl`, to which every judged run adds a line: an object with the hash of the config, its name, the
-//! Sharpe ratio of a period and the number of periods, and at its end a hash of the line. It is read once, when a run
+//! test span, `<hash>.jsonl`, to which every judged run adds a line: an object with the hash of the config (without its
+//! name, its seeds and what was published), its name, the Sharpe ratio of a period and the number of periods, and at its end a hash of the line. It is read once, when a run
 //! starts, and what it says is written into the run's `plan.toml`: resuming, reporting and running again from there give the
 //! same bytes whatever was tried since. A config counts once, however often it is run.
 //!
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ExperimentError;
 use crate::plan::Plan;
-use crate::report::{Report, Subject};
+use crate::report::Report;
 use crate::world::World;
 
 /// Version of a line of the ledger.
@@ -46,7 +46,7 @@ pub struct OtherTrials {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Trial {
     schema_version: u32,
-    config_hash: String,
+    trial: String,
     name: String,
     /// Sharpe ratio of a period; `None` if the returns do not vary.
     sharpe: Option<f64>,
@@ -58,6 +58,8 @@ struct Trial {
 pub struct TrialReport {
     /// Hash of the traded data and the test span: the ledger's file.
     pub ledger: String,
+    /// Hash of the strategy that is tried: of the config without its name, its seeds and what was published.
+    pub trial: String,
     /// Other configs tried on them when the run began.
     pub others: usize,
     /// Sharpe ratio of a period of the money split equally over the seeds at every bar.
@@ -142,9 +144,9 @@ pub fn others(
     world: &World,
     siblings: &BTreeSet<String>,
 ) -> Result<OtherTrials, ExperimentError> {
-    let own = plan.config_hash().to_string();
+    let own = plan.trial_hash().to_string();
     let (mut trials, _) = load(disk, &file(dir, &key(plan, world).to_string()))?;
-    trials.retain(|trial| trial.config_hash != own && !siblings.contains(&trial.config_hash));
+    trials.retain(|trial| trial.trial != own && !siblings.contains(&trial.trial));
     let before = OtherTrials::of(&trials);
     Ok(OtherTrials { others: before.others + siblings.len(), ..before })
 }
@@ -163,6 +165,7 @@ pub fn judge(plan: &Plan, world: &World, net_worths: &[Vec<f64>]) -> TrialReport
     let trials = others.others + 1;
     TrialReport {
         ledger: key(plan, world).to_string(),
+        trial: plan.trial_hash().to_string(),
         others: others.others,
         sharpe: evidence.map(|e| e.sharpe),
         periods,
@@ -194,18 +197,17 @@ fn equal_split(net_worths: &[Vec<f64>], periods: usize) -> Option<Vec<f64>> {
 /// [`ExperimentError::Store`].
 pub fn record(disk: &dyn Disk, dir: &Path, report: &Report) -> Result<(), ExperimentError> {
     let Some(judged) = &report.trials else { return Ok(()) };
-    let Subject { name, config_hash, .. } = &report.subject;
     let path = file(dir, &judged.ledger);
     create_dir_all(disk, dir)?;
     let _held = lock(disk, &path)?;
     let (trials, len) = load(disk, &path)?;
-    if trials.iter().any(|trial| trial.config_hash == *config_hash) {
+    if trials.iter().any(|trial| trial.trial == judged.trial) {
         return Ok(());
     }
     let trial = Trial {
         schema_version: SCHEMA_VERSION,
-        config_hash: config_hash.clone(),
-        name: name.clone(),
+        trial: judged.trial.clone(),
+        name: report.subject.name.clone(),
         sharpe: judged.sharpe,
         periods: judged.periods,
     };
@@ -289,12 +291,12 @@ mod tests {
     use super::*;
     use crate::report::sample::sample;
 
-    /// A judged run whose config has this hash.
-    fn judged(config_hash: &str, sharpe: Option<f64>) -> Report {
+    /// A judged run of a strategy with this hash.
+    fn judged(trial: &str, sharpe: Option<f64>) -> Report {
         let (mut report, _) = sample(2);
-        report.subject.config_hash = config_hash.into();
         report.trials = Some(TrialReport {
             ledger: "1ed9e".into(),
+            trial: trial.into(),
             others: 0,
             sharpe,
             periods: 863,
@@ -310,7 +312,7 @@ mod tests {
     }
 
     fn hashes(dir: &Path) -> Vec<String> {
-        load(&OsDisk, &file(dir, "1ed9e")).unwrap().0.into_iter().map(|trial| trial.config_hash).collect()
+        load(&OsDisk, &file(dir, "1ed9e")).unwrap().0.into_iter().map(|trial| trial.trial).collect()
     }
 
     #[test]
@@ -321,7 +323,7 @@ mod tests {
             record(&OsDisk, &ledger, &judged(hash, sharpe)).unwrap();
         }
         let trials = load(&OsDisk, &file(&ledger, "1ed9e")).unwrap().0;
-        let read: Vec<_> = trials.iter().map(|t| (t.config_hash.as_str(), t.sharpe, t.periods)).collect();
+        let read: Vec<_> = trials.iter().map(|t| (t.trial.as_str(), t.sharpe, t.periods)).collect();
         assert_eq!(read, [("a", Some(0.1 + 0.2), 863), ("b", None, 863), ("c", Some(-0.01), 863)]);
     }
 
@@ -380,7 +382,7 @@ mod tests {
     fn the_variance_with_one_more_is_that_of_all() {
         let trial = |sharpe| Trial {
             schema_version: SCHEMA_VERSION,
-            config_hash: String::new(),
+            trial: String::new(),
             name: String::new(),
             sharpe,
             periods: 9,

@@ -33,11 +33,12 @@ fn other_configs_on_the_same_bars_are_counted_and_a_rerun_counts_once() {
     assert_eq!(trials(&first).deflated_sharpe, trials(&first).probabilistic_sharpe, "one trial chooses nothing");
     let before = fingerprint(&place.path().join("first"));
 
-    let second = experiment(place.path(), "second", &small("second"), 1).unwrap();
+    let with = |name: &str, hidden: usize| small(name).replace("hidden = 8", &format!("hidden = {hidden}"));
+    let second = experiment(place.path(), "second", &with("second", 6), 1).unwrap();
     assert_eq!(trials(&second).others, 1);
-    let again = experiment(place.path(), "second-again", &small("second"), 1).unwrap();
+    let again = experiment(place.path(), "second-again", &with("second under another name", 6), 1).unwrap();
     assert_eq!(trials(&again), trials(&second), "a config does not compete with itself");
-    let third = experiment(place.path(), "third", &small("third"), 1).unwrap();
+    let third = experiment(place.path(), "third", &with("third", 7), 1).unwrap();
     assert_eq!((trials(&third).others, ledger(place.path()).len()), (2, 3));
     assert!(trials(&third).best_without_skill.unwrap() >= 0.0);
 
@@ -66,7 +67,8 @@ fn the_verdict_says_how_many_were_tried() {
     let says = |report: &Report| report.verdict.text();
     let first = experiment(place.path(), "first", &small("first"), 1).unwrap();
     assert!(says(&first).contains("(probabilistic Sharpe ratio: confidence"), "{}", says(&first));
-    let second = experiment(place.path(), "second", &small("second"), 1).unwrap();
+    let with = |name: &str, hidden: usize| small(name).replace("hidden = 8", &format!("hidden = {hidden}"));
+    let second = experiment(place.path(), "second", &with("second", 6), 1).unwrap();
     assert!(says(&second).contains("the best of 2 strategies without skill"), "{}", says(&second));
 }
 

@@ -262,7 +262,7 @@ impl<'a> Project<'a> {
         }
         let siblings =
             matrix.cells.iter().enumerate().filter(|(n, other)| *n != cell && on_the_same(&other.plan, plan));
-        let siblings: BTreeSet<String> = siblings.map(|(_, other)| other.plan.config_hash().to_string()).collect();
+        let siblings: BTreeSet<String> = siblings.map(|(_, other)| other.plan.trial_hash().to_string()).collect();
         trials::others(&*self.options.disk, &self.options.trials_dir, plan, world, &siblings)
     }
 
