@@ -37,7 +37,8 @@ fn indicators() -> Vec<Box<dyn FeatureConfig>> {
 
 fn features(c: &mut Criterion) {
     let (bars, features) = (bars(), indicators());
-    let scaler = FittedScaler::fit(&Scaling::Standard, &features, &bars, &[0..10_000]).expect("finite");
+    let scaler =
+        FittedScaler::fit(&Scaling::Standard, &features, &bars, std::slice::from_ref(&(0..10_000))).expect("finite");
     let mut group = c.benchmark_group("features");
     group.throughput(Throughput::Elements(ROWS as u64)).sample_size(30);
     group.bench_function("frame", |b| b.iter(|| frame(black_box(&bars), &features, &scaler).expect("finite")));

@@ -181,14 +181,6 @@ pub enum ExperimentError {
         /// The cause, with the numbers.
         source: SplitError,
     },
-    /// A fold that the pipeline cannot train.
-    #[error(
-        "eval.split: fold {fold} trains or is tested on several spans, which is not supported yet; take walk_forward"
-    )]
-    SeveralSpans {
-        /// Label of the fold.
-        fold: String,
-    },
     /// A table of a run cannot be read.
     #[error("{path} cannot be read: {reason}; write it anew with `cargo xtask report`", path = path.display())]
     Table {
@@ -268,7 +260,7 @@ impl ExperimentError {
         match self {
             Self::Config { .. } | Self::Read { .. } | Self::Span { .. } | Self::Act(_) => 2,
             Self::Environment { .. } | Self::UnknownDataset { .. } | Self::Series { .. } | Self::Compare { .. } => 2,
-            Self::Split { .. } | Self::Unfit { .. } | Self::Folds { .. } | Self::SeveralSpans { .. } => 2,
+            Self::Split { .. } | Self::Unfit { .. } | Self::Folds { .. } => 2,
             Self::Selection { .. } | Self::SeveralCells { .. } => 2,
             Self::Cell { source, .. } => source.exit_code(),
             Self::Seeds { errors, .. } | Self::Cells { errors, .. } => errors.first().map_or(1, Self::exit_code),

@@ -2,9 +2,10 @@
 //!
 //! A trial is a config that was judged on a test span. The ledger is a folder with one file for each pair of traded data and
 //! test span, `<hash>.jsonl`, to which every judged run adds a line: an object with the hash of the config (without its
-//! name, its seeds and what was published), its name, the Sharpe ratio of a period and the number of periods, and at its end a hash of the line. It is read once, when a run
-//! starts, and what it says is written into the run's `plan.toml`: resuming, reporting and running again from there give the
-//! same bytes whatever was tried since. A config counts once, however often it is run.
+//! name, its seeds and what was published), its name, the Sharpe ratio of a period and the number of periods, and at its
+//! end a hash of the line. It is read once, when a run starts, and what it says is written into the run's `plan.toml`:
+//! resuming, reporting and running again from there give the same bytes whatever was tried since. A config counts once,
+//! however often it is run.
 //!
 //! Lines are appended under a lock, so that processes side by side lose none. A last line without its line end is what a
 //! crash leaves: it was never committed, is passed over and replaced. Any other line that is not what was written is an

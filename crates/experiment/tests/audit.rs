@@ -13,8 +13,11 @@ use pavlov_market_data::{Bar, Bars, Manifest, Sources, load_dataset};
 use pavlov_rl_core::Checkpoint;
 use pavlov_store::OsDisk;
 
+/// Configs that repeat a published look-ahead, which the audit must find in every cell.
+const CAUGHT: [&str; 2] = ["ddqn-tsla-published.toml", "kospi-ratio-ppo-published.toml"];
+
 #[test]
-fn every_config_passes_the_audit() {
+fn every_config_passes_the_audit_but_those_that_repeat_a_published_look_ahead() {
     let configs = sorted(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs"));
     assert!(configs.len() >= 3, "{configs:?}");
     let data_dir = pavlov_testkit::data_dir();
@@ -24,7 +27,8 @@ fn every_config_passes_the_audit() {
     for config in configs {
         match with_hooks(|hooks| audit::config(&config, &[], &options, hooks)) {
             Ok(cells) => {
-                cells.iter().for_each(|audit| assert!(audit.is_clean(), "{}", audit.table()));
+                let caught = CAUGHT.iter().any(|name| config.ends_with(name));
+                cells.iter().for_each(|audit| assert_eq!(audit.is_clean(), !caught, "{}", audit.table()));
                 audited += cells.len();
             }
             Err(ExperimentError::Data(error)) if data_dir.is_none() && error.is_unavailable() => {}

@@ -210,9 +210,7 @@ fn parts_made_in_several_folders_join_to_the_bytes_of_the_single_run() {
     let folder = sorted(&runs[0].join("cells"))[0].join("runs");
     let seed = sorted(&folder)[0].clone();
     let other = sorted(&bench.path("b/cells")).into_iter().flat_map(|cell| sorted(&cell.join("runs"))).next().unwrap();
-    for (from, to) in [(other.join("done.json"), seed.join("done.json"))] {
-        std::fs::copy(from, to).unwrap();
-    }
+    std::fs::copy(other.join("done.json"), seed.join("done.json")).unwrap();
     std::fs::remove_dir_all(seed.join("checkpoints")).unwrap();
     std::fs::create_dir(seed.join("checkpoints")).unwrap();
     for file in sorted(&other.join("checkpoints")) {
@@ -383,13 +381,29 @@ fn a_cell_that_fails_is_named_and_the_others_go_on() {
 }
 
 #[test]
+fn combinatorial_folds_test_every_group_of_every_choice_and_join_to_paths() {
+    let bench = Bench::new();
+    let split = "[eval]\nsplit = { combinatorial = { groups = 3, test_groups = 2 } }\n[runs]";
+    let config = CONFIG.replace("updates = 12", "updates = 2").replace("num = 2", "num = 1").replace("[runs]", split);
+    let (trained, report) = bench.whole(&config, "run", 2);
+    assert_eq!(trained, ["1+2: 1: 1", "1+2: 2: 1", "1+3: 1: 1", "1+3: 3: 1", "2+3: 2: 1", "2+3: 3: 1"]);
+    let labels: Vec<&[String]> = report.chains.iter().map(|chain| &chain.labels[..]).collect();
+    assert_eq!(labels, [["path 1"], ["path 2"]]);
+    let bars: Vec<usize> = report.chains.iter().map(|chain| chain.times.len()).collect();
+    assert_eq!(bars[0], bars[1], "each path tests every bar once");
+    assert!(report.chains.iter().all(|chain| chain.folds == 3 && !chain.causal));
+}
+
+#[test]
 fn purged_folds_train_on_both_sides_of_their_test_and_apart_from_it() {
     let bench = Bench::new();
     let split = "[eval]\nsplit = { purged = { folds = 3, embargo = 5 } }\n[runs]";
     let config = CONFIG.replace("updates = 12", "updates = 2").replace("num = 2", "num = 1").replace("[runs]", split);
     let (trained, report) = bench.whole(&config, "run", 2);
     assert_eq!(trained, ["1: 1", "2: 1", "3: 1"]);
-    assert!(report.chains.is_empty(), "what is trained on the future of its test is no history");
+    let [chain] = &report.chains[..] else { panic!("one way through the tests: {:?}", report.chains) };
+    assert!(!chain.causal && chain.folds == 3, "trained on what comes later, and said so");
+    assert!(report.sentences.iter().any(|text| text.contains("no rehearsal")), "{:?}", report.sentences);
     let mut tested = 0;
     for cell in &report.cells {
         let path = bench.path("run").join(&cell.folder).join("plan.toml");

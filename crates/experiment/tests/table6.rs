@@ -34,7 +34,7 @@ fn game(data_dir: &Path, dataset: &str, keys: &str) -> Game {
     let sources = Sources { disk: Arc::new(OsDisk), cache_dir: None, data_dir: Some(data_dir.to_owned()) };
     let bars = load_dataset(&manifest, &sources).unwrap().bars;
     let features = [feature("close_position").unwrap().parse_text("").unwrap()];
-    let scaler = FittedScaler::fit(&Scaling::None, &features, &bars, &[0..bars.len()]).unwrap();
+    let scaler = FittedScaler::fit(&Scaling::None, &features, &bars, std::slice::from_ref(&(0..bars.len()))).unwrap();
     let segment = Segment { start: 0, first: WINDOW - 1, end: bars.len() as u32 };
     let market = Arc::new(market(&bars, &[], &features, &scaler, vec![segment]).unwrap());
     let whole = rules.build(market.clone(), &[segment], EpisodeMode::Whole).unwrap();

@@ -82,7 +82,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let table = fold(&bars, &features)?;
     println!("columns {:?}, meaningful from row {warm_up} on", table.columns);
     // Fitted to the training rows; the test rows are scaled with the same numbers.
-    let scaler = FittedScaler::fit(&Scaling::Standard, &features, &bars, &[warm_up..300])?;
+    let scaler = FittedScaler::fit(&Scaling::Standard, &features, &bars, std::slice::from_ref(&(warm_up..300)))?;
     let frame = frame(&bars, &features, &scaler)?;
     println!("row 350 as a feature sees it {:.4?}", &table.values[350 * 3..351 * 3]);
     println!("row 350 as an agent sees it  {:.4?}", frame.row(350));

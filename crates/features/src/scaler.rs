@@ -184,7 +184,9 @@ mod tests {
     fn fitted(scaling: &Scaling, name: &str, values: &[f64]) -> (f64, f64) {
         let text = if name == "raw" { "of = 'volume'" } else { "" };
         let features = [feature(name).unwrap().parse_text(text).unwrap()];
-        FittedScaler::fit(scaling, &features, &volumes(values), &[1..values.len() - 1]).unwrap().column(0)
+        FittedScaler::fit(scaling, &features, &volumes(values), std::slice::from_ref(&(1..values.len() - 1)))
+            .unwrap()
+            .column(0)
     }
 
     #[test]

@@ -87,7 +87,7 @@ fn golden_features_are_the_references_columns() {
 /// Fits on all rows; checks shift and factor by way of the scaled values, and the values in the frame.
 fn check_scaled(name: &str, bars: &Bars, feature: Box<dyn FeatureConfig>, expected: &[f64]) -> (f64, f64) {
     let features = [feature];
-    let scaler = FittedScaler::fit(&Scaling::MinMax, &features, bars, &[0..bars.len()]).unwrap();
+    let scaler = FittedScaler::fit(&Scaling::MinMax, &features, bars, std::slice::from_ref(&(0..bars.len()))).unwrap();
     let (shift, factor) = scaler.column(0);
     let table = fold(bars, &features).unwrap();
     let scaled: Vec<f64> = table.values.iter().map(|x| (x - shift) * factor).collect();

@@ -23,7 +23,7 @@ fn folded(bars: &Bars, features: &[Box<dyn FeatureConfig>]) -> Result<FeatureTab
 }
 
 fn fitted(scaling: &Scaling, features: &[Box<dyn FeatureConfig>], bars: &Bars, rows: usize) -> FittedScaler {
-    FittedScaler::fit(scaling, features, Inputs::new(bars, &series(bars)), &[0..rows]).unwrap()
+    FittedScaler::fit(scaling, features, Inputs::new(bars, &series(bars)), std::slice::from_ref(&(0..rows))).unwrap()
 }
 
 fn frame_bits(bars: &Bars, features: &[Box<dyn FeatureConfig>], scaler: &FittedScaler) -> Vec<u32> {
@@ -162,10 +162,11 @@ fn values_are_finite_and_in_their_range_whatever_the_prices_are() {
             let inputs = Inputs::new(&bars, &series);
             let table = fold(inputs, &features).unwrap_or_else(|e| panic!("PROMISE=R14 SEED={seed} {what}: {e}"));
             for scaling in [Scaling::None, Scaling::Standard, Scaling::MinMax, Scaling::Robust, Scaling::Tdqn] {
-                let scaled = FittedScaler::fit(&scaling, &features, inputs, &[0..bars.len()]).and_then(|scaler| {
-                    let all = Segment { start: 0, first: 0, end: bars.len() as u32 };
-                    market(inputs, &[], &features, &scaler, vec![all])
-                });
+                let scaled = FittedScaler::fit(&scaling, &features, inputs, std::slice::from_ref(&(0..bars.len())))
+                    .and_then(|scaler| {
+                        let all = Segment { start: 0, first: 0, end: bars.len() as u32 };
+                        market(inputs, &[], &features, &scaler, vec![all])
+                    });
                 assert!(scaled.is_ok(), "PROMISE=R14 SEED={seed} {what} {scaling:?}: {scaled:?}");
             }
             for (col, name) in table.columns.iter().enumerate() {

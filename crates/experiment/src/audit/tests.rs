@@ -98,8 +98,8 @@ impl Stages for Planted<'_> {
     }
 
     fn fit(&self, joined: &Joined, training: &[std::ops::Range<usize>]) -> Result<FittedScaler, ExperimentError> {
-        let all = [training[0].start..joined.bars.len()];
-        self.plan.fit(joined, if self.fit { &all } else { training })
+        let all = training[0].start..joined.bars.len();
+        self.plan.fit(joined, if self.fit { std::slice::from_ref(&all) } else { training })
     }
 
     fn market(

@@ -10,15 +10,17 @@ use serde::Serialize;
 use crate::error::ExperimentError;
 use crate::matrix::aggregate::{self, Overfitting};
 use crate::matrix::books::Books;
-use crate::matrix::cells::Matrix;
+use crate::matrix::cells::{Cell, Matrix};
 use crate::matrix::folds::{FOLD, SplitConfig};
 use crate::report::Report;
 
 /// The folds of a configuration, joined: each begins with what the one before left.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Chain {
-    /// Its labels on the axes without the folds.
+    /// Its labels on the axes without the folds; where there are several paths through the tests, also which one it is.
     pub labels: Vec<String>,
+    /// Whether every fold was trained on its own past alone.
+    pub causal: bool,
     /// Number of folds.
     pub folds: usize,
     /// Closes of the bars, UTC ns; behind the chart and in no file.
@@ -77,17 +79,26 @@ pub fn histories(
     for configuration in &mut configurations {
         configuration.books = read(configuration, judged, folder, disk)?;
     }
+    let one_path = |c: &Configuration| c.returns(&c.paths(matrix)[0]);
     let overfitting = one_market(matrix, judged, &configurations)
-        .and_then(|()| configurations.iter().map(Configuration::returns).collect::<Option<Vec<_>>>())
+        .and_then(|()| configurations.iter().map(one_path).collect::<Option<Vec<_>>>())
         .and_then(|returns| aggregate::overfitting(&returns));
     // A chain with a missing link would be no history.
     let links = |c: &Configuration| matrix.cells.iter().filter(|cell| without(&cell.labels, fold) == c.labels).count();
-    let walks = configurations.iter().filter(|c| {
-        let walk = matches!(matrix.cells[c.cells[0].0].split, SplitConfig::WalkForward(_));
-        walk && links(c) == c.cells.len()
+    let whole = configurations.iter().filter(|c| !first(matrix, c).split.is_date() && links(c) == c.cells.len());
+    let chains = whole.flat_map(|c| {
+        let paths = c.paths(matrix);
+        let several = paths.len() > 1;
+        let label = move |n: usize| several.then(|| format!("path {}", n + 1));
+        let chain = move |(n, path): (usize, &Vec<usize>)| c.chain(judged, first(matrix, c), path, label(n));
+        paths.iter().enumerate().filter_map(chain).collect::<Vec<_>>()
     });
-    let chains = walks.filter_map(|c| c.chain(judged, matrix.cells[c.cells[0].0].plan.eval.risk_free)).collect();
-    Ok((overfitting, chains))
+    Ok((overfitting, chains.collect()))
+}
+
+/// The first cell of a configuration.
+fn first<'a>(matrix: &'a Matrix, configuration: &Configuration) -> &'a Cell {
+    &matrix.cells[configuration.cells[0].0]
 }
 
 /// The labels but that of an axis.
@@ -127,10 +138,21 @@ fn one_market(matrix: &Matrix, judged: &[(usize, Report)], configurations: &[Con
 }
 
 impl Configuration {
-    /// Mean of the seeds' returns by period, fold after fold; `None` if an account was ruined.
-    fn returns(&self) -> Option<Vec<f64>> {
-        let by_seed: Vec<Vec<f64>> =
-            self.books.iter().map(|(_, folds)| folds.iter().flat_map(Books::returns).collect()).collect();
+    /// Ways through the test spans in the order of time, each taking one cell a span and none that another takes (Lopez de
+    /// Prado 2018, section 12.4); one way unless spans are tested several times.
+    fn paths(&self, matrix: &Matrix) -> Vec<Vec<usize>> {
+        let mut by_span: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+        for (i, (n, _)) in self.cells.iter().enumerate() {
+            by_span.entry(matrix.cells[*n].plan.data.test.from_ns).or_default().push(i);
+        }
+        let count = by_span.values().map(Vec::len).min().unwrap_or(0);
+        (0..count).map(|path| by_span.values().map(|cells| cells[path]).collect()).collect()
+    }
+
+    /// Mean of the seeds' returns by period, fold after fold on a path; `None` if an account was ruined.
+    fn returns(&self, path: &[usize]) -> Option<Vec<f64>> {
+        let on_path = |folds: &Vec<Books>| path.iter().flat_map(|i| folds[*i].returns()).collect();
+        let by_seed: Vec<Vec<f64>> = self.books.iter().map(|(_, folds)| on_path(folds)).collect();
         let periods = by_seed.first()?.len();
         if by_seed.iter().any(|returns| returns.len() != periods) {
             return None;
@@ -139,12 +161,12 @@ impl Configuration {
         Some((0..periods).map(mean).collect())
     }
 
-    fn chain(&self, judged: &[(usize, Report)], risk_free: f64) -> Option<Chain> {
+    fn chain(&self, judged: &[(usize, Report)], cell: &Cell, path: &[usize], label: Option<String>) -> Option<Chain> {
         let mut runs = Vec::new();
         let (mut times, mut curves) = (Vec::new(), Vec::new());
         for (seed, folds) in &self.books {
-            let (curve, trades) = link(folds)?;
-            let metrics = evaluate(&Episode::new(&curve, &trades, risk_free));
+            let (curve, trades) = link(path.iter().map(|i| &folds[*i]))?;
+            let metrics = evaluate(&Episode::new(&curve, &trades, cell.plan.eval.risk_free));
             let metrics = metrics.into_iter().map(|(name, value)| (name.to_owned(), value.ok())).collect();
             runs.push(ChainRun { seed: *seed, metrics });
             times = curve.times().to_vec();
@@ -154,8 +176,8 @@ impl Configuration {
         let values = |name: &String| runs.iter().filter_map(|run| run.metrics[name]).collect::<Vec<f64>>();
         let summary: BTreeMap<String, Summary> =
             names.iter().map(|name| (name.clone(), Summary::of(values(name)))).collect();
-        let held = self.cells.iter().map(|(_, at)| held(&judged[*at].1));
-        let benchmark = held.fold(Some(1.0), |all, fold| Some(all? * (1.0 + fold?))).map(|growth| growth - 1.0);
+        let mut held = path.iter().map(|i| held(&judged[self.cells[*i].1].1));
+        let benchmark = held.try_fold(1.0, |all, fold| Some(all * (1.0 + fold?))).map(|growth| growth - 1.0);
         let difference = benchmark.map(|held| {
             let earned = Summary::of(values(&"cumulative_return".to_owned()).into_iter().map(|own| own - held));
             let outcome = match earned.ci95 {
@@ -166,8 +188,9 @@ impl Configuration {
             };
             Comparison { outcome, difference: earned.mean.unwrap_or(0.0), ci95: earned.ci95 }
         });
-        let folds = self.cells.len();
-        Some(Chain { labels: self.labels.clone(), folds, times, curves, runs, summary, benchmark, difference })
+        let (folds, causal) = (path.len(), matches!(cell.split, SplitConfig::WalkForward(_)));
+        let labels = self.labels.iter().cloned().chain(label).collect();
+        Some(Chain { labels, causal, folds, times, curves, runs, summary, benchmark, difference })
     }
 }
 
@@ -176,7 +199,7 @@ fn held(report: &Report) -> Option<f64> {
 }
 
 /// The accounts of the folds as one: each is scaled to begin with what the one before left, and sold in between.
-fn link(folds: &[Books]) -> Option<(EquityCurve, Vec<TradeRecord>)> {
+fn link<'a>(folds: impl Iterator<Item = &'a Books>) -> Option<(EquityCurve, Vec<TradeRecord>)> {
     let (mut times, mut worth, mut holdings, mut trades) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut now = 1.0;
     for books in folds {

@@ -27,7 +27,7 @@ pub enum SplitConfig {
     WalkForward(WalkForwardConfig),
     /// Tests that together are all rows from `data.train` to `data.test`; all others train, as far as they are apart.
     Purged(PurgedConfig),
-    /// A test for every choice of groups of rows.
+    /// A training for every choice of groups of rows, tested on each of them.
     Combinatorial(CombinatorialConfig),
 }
 
@@ -145,7 +145,7 @@ fn reach(plan: &Plan) -> Reach {
 pub struct Fold {
     pub label: String,
     pub train: Vec<Span>,
-    pub test: Vec<Span>,
+    pub test: Span,
 }
 
 /// The folds of a plan.
@@ -165,10 +165,12 @@ pub fn folds(plan: &Plan, rows: &Rows) -> Result<Vec<Fold>, ExperimentError> {
             let middle = only.start + only.len() / 2;
             trains = vec![train(&(only.start..middle)), rows.span(middle..only.end)];
         }
-        Fold { label, train: trains, test: split.test.iter().map(|r| rows.span(r.clone())).collect() }
+        let fold =
+            |test: &Range<usize>| Fold { label: label.clone(), train: trains.clone(), test: rows.span(test.clone()) };
+        split.test.iter().map(fold).collect::<Vec<_>>()
     };
     let numbered = |splits: Vec<Split>| -> Vec<Fold> {
-        splits.iter().zip(1..).map(|(split, n): (&Split, usize)| labelled(split, n.to_string())).collect()
+        splits.iter().zip(1..).flat_map(|(split, n): (&Split, usize)| labelled(split, n.to_string())).collect()
     };
     let made = match plan.eval.split {
         SplitConfig::Date => Ok(Vec::new()),
@@ -178,7 +180,11 @@ pub fn folds(plan: &Plan, rows: &Rows) -> Result<Vec<Fold>, ExperimentError> {
             combinatorial_purged(rows.decisions.clone(), config.groups, config.test_groups, &reach).map(|all| {
                 let name =
                     |groups: &Vec<usize>| groups.iter().map(|g| (g + 1).to_string()).collect::<Vec<_>>().join("+");
-                all.splits.iter().zip(&all.test_groups).map(|(split, groups)| labelled(split, name(groups))).collect()
+                let folds = all.splits.iter().zip(&all.test_groups).flat_map(|(split, groups)| {
+                    let tested = labelled(split, String::new()).into_iter().zip(groups);
+                    tested.map(move |(fold, group)| Fold { label: format!("{}: {}", name(groups), group + 1), ..fold })
+                });
+                folds.collect()
             })
         }
     };
@@ -208,36 +214,22 @@ fn walk(rows: &Rows, config: &WalkForwardConfig, reach: &Reach) -> Result<Vec<Sp
     }
 }
 
-/// Spans of neighbouring groups as one.
-fn joined(spans: &[Span]) -> Vec<Span> {
-    let mut all: Vec<Span> = Vec::new();
-    for span in spans {
-        match all.last_mut() {
-            Some(last) if last.to_ns == span.from_ns => last.to_ns = span.to_ns,
-            _ => all.push(*span),
-        }
-    }
-    all
-}
-
 /// The plans of the folds by their labels: data of their own, split by date.
 ///
 /// # Errors
-/// [`ExperimentError`] as [`folds`]; also if a fold is tested on several spans.
+/// [`ExperimentError`] as [`folds`].
 pub fn plans(plan: &Plan, rows: &Rows) -> Result<Vec<(String, Plan)>, ExperimentError> {
     let mut text = plan.to_toml();
     if let Some(eval) = text.get_mut("eval").and_then(toml::Value::as_table_mut) {
         eval.remove("split");
     }
     let fold = |fold: Fold| {
-        let ([train, also @ ..], &[test]) = (&fold.train[..], &joined(&fold.test)[..]) else {
-            return Err(ExperimentError::SeveralSpans { fold: fold.label });
-        };
+        let [train, also @ ..] = &fold.train[..] else { unreachable!("a split that trains on nothing is an error") };
         let mut table = text.clone();
         if let Some(data) = table.get_mut("data").and_then(toml::Value::as_table_mut) {
             let value = |span: &Span| toml::Value::try_from(span).expect("a span is two words");
             data.insert("train".into(), value(train));
-            data.insert("test".into(), value(&test));
+            data.insert("test".into(), value(&fold.test));
             if !also.is_empty() {
                 data.insert("train_also".into(), toml::Value::Array(also.iter().map(value).collect()));
             }
@@ -296,24 +288,21 @@ name = "lstm_ppo"
         assert_eq!(folds.len(), 4);
         let lengths: Vec<i64> = folds.iter().map(|fold| fold.train[0].to_ns - fold.train[0].from_ns).collect();
         assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
-        assert!(
-            folds.iter().all(|fold| apart(&fold.train[0], &fold.test[0]) == HOUR),
-            "one bar until the fill is known"
-        );
-        assert!(folds.windows(2).all(|pair| pair[0].test[0].to_ns == pair[1].test[0].from_ns));
+        assert!(folds.iter().all(|fold| apart(&fold.train[0], &fold.test) == HOUR), "one bar until the fill is known");
+        assert!(folds.windows(2).all(|pair| pair[0].test.to_ns == pair[1].test.from_ns));
     }
 
     #[test]
     fn purged_and_combinatorial_folds_leave_window_warm_up_outcome_and_embargo_between() {
         for (split, count) in [
             ("{ purged = { folds = 5, embargo = 7 } }", 5),
-            ("{ combinatorial = { groups = 5, test_groups = 2 } }", 10),
+            ("{ combinatorial = { groups = 5, test_groups = 2 } }", 20),
         ] {
             let (folds, touched) = folds_of(split);
             assert_eq!(folds.len(), count);
             for fold in &folds {
-                for (train, test) in fold.train.iter().flat_map(|train| fold.test.iter().map(move |test| (train, test)))
-                {
+                for train in &fold.train {
+                    let test = &fold.test;
                     assert!(apart(train, test) >= (touched as i64 - 1) * HOUR, "{split}: {train} and {test}");
                 }
             }

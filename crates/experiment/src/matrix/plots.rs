@@ -185,8 +185,9 @@ fn history(chain: &Chain, benchmark: &str) -> String {
         Outcome::NotDistinguishable => format!(" Over the seeds not distinguishable from {}.", escape(benchmark)),
         Outcome::OneSeed => String::new(),
     });
+    let past = if chain.causal { "before it" } else { "before and behind it" };
     let under = format!(
-        "Growth in percent, one line a seed, {} test spans one after the other, each by an agent trained on what lies before it.{outcome}",
+        "Growth in percent, one line a seed, {} test spans one after the other, each by an agent trained on what lies {past}.{outcome}",
         chain.folds
     );
     plane.figure(&format!("{who}out of sample, fold after fold"), &under) + &metrics(chain)

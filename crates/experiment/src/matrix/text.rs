@@ -89,8 +89,8 @@ fn together(aggregate: &Aggregate, held: &str) -> Vec<String> {
             _ => "",
         };
         all.push(format!(
-            "All trainings together earned {} percentage points more than {held} in the interquartile mean{} and {} in the \
-             mean{}{why}. Such an interval covers the chance of training on these very cells, not another market.",
+            "The return of all trainings less that of {held} is {} percentage points in the interquartile mean{} and {} in \
+             the mean{}{why}. Such an interval covers the chance of training on these very cells, not another market.",
             points(seeds.iqm.value),
             interval(seeds.iqm.ci95),
             points(seeds.mean.value),
@@ -141,9 +141,16 @@ fn history(chain: &Chain, held: &str) -> String {
             percent(high, true)
         )
     });
+    let trained = match chain.causal {
+        true => "Each fold was trained anew on its own past",
+        false => {
+            "Each fold was trained on what came before and behind its test: that tests the method and is no rehearsal of \
+             trading"
+        }
+    };
     format!(
-        "{who}one after the other, the {} tests of the walk-forward returned {} in the mean, {held} {}{interval}. Each fold \
-         was trained anew on its own past; between two tests the account is in money for one bar.",
+        "{who}one after the other, the {} tests returned {} in the mean, {held} {}{interval}. {trained}; between two tests \
+         the account is in money for one bar.",
         chain.folds,
         shown(of("cumulative_return")),
         shown(chain.benchmark)

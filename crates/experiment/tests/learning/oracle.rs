@@ -71,7 +71,9 @@ impl Arena {
         ];
         let columns = columns.map(|(name, keys)| feature(name).unwrap().parse_text(keys).unwrap());
         let table = fold(&bars, &columns).unwrap();
-        let scaler = FittedScaler::fit(&Scaling::None, &columns, &bars, &[0..segment.first as usize]).unwrap();
+        let scaler =
+            FittedScaler::fit(&Scaling::None, &columns, &bars, std::slice::from_ref(&(0..segment.first as usize)))
+                .unwrap();
         let market = Arc::new(market(&bars, &[], &columns, &scaler, vec![segment]).unwrap());
         let config = environment(name).unwrap().parse_text(&format!("commission = {commission}\n{keys}")).unwrap();
         let game = config.build(market, &[segment], EpisodeMode::Whole).unwrap();
