@@ -133,7 +133,8 @@ impl Spans {
     }
 }
 
-/// Refuses further training spans that touch what the test touches: windows, the warm-up of features, and outcomes.
+/// Refuses further training spans that reach into the test, or lie behind it and touch what it touches: windows, the
+/// warm-up of features, and outcomes.
 fn check_apart(plan: &Plan, (train, also): (&Segment, &[Segment]), test: &Segment) -> Result<(), ExperimentError> {
     if also.is_empty() {
         return Ok(());
@@ -141,9 +142,14 @@ fn check_apart(plan: &Plan, (train, also): (&Segment, &[Segment]), test: &Segmen
     let decisions = |s: &Segment| s.first as usize..s.end as usize;
     let warm_up = plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0);
     let reach = Reach { window: plan.environment.window(), warm_up, horizon: 1, embargo: 0 };
-    let train = std::iter::once(train).chain(also).map(decisions).collect();
-    let split = Split { train, test: vec![decisions(test)], rule: Rule::Apart };
-    split.check(&reach).map_err(|source| ExperimentError::Split { source })
+    let all = std::iter::once(train).chain(also).map(decisions);
+    let (past, later): (Vec<_>, Vec<_>) = all.partition(|rows| rows.start < test.first as usize);
+    let apart = |train: Vec<Range<usize>>, rule| match train.is_empty() {
+        true => Ok(()),
+        false => Split { train, test: vec![decisions(test)], rule }.check(&reach),
+    };
+    let checked = apart(past, Rule::Past).and_then(|()| apart(later, Rule::Apart));
+    checked.map_err(|source| ExperimentError::Split { source })
 }
 
 /// Changed copies of the bars up to the end of the training, put behind the market; the segments to learn from.
