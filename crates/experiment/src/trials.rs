@@ -60,6 +60,7 @@ pub struct TrialReport {
     /// Hash of the traded data and the test span: the ledger's file.
     pub ledger: String,
     /// Hash of the strategy that is tried: of the config without its name, its seeds and what was published.
+    #[serde(default)]
     pub trial: String,
     /// Other configs tried on them when the run began.
     pub others: usize,

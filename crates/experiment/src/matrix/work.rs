@@ -97,7 +97,9 @@ fn one(place: &Place<'_>, seed: Option<u64>, state: &Mutex<Progress>, hooks: &Ho
     }
     let ended = std::mem::take(&mut *lock(state));
     let judged = judge(place, ended, hooks);
-    if let (Err(error), false) = (&judged, place.cell.is_empty()) {
+    if let (Err(error), false) = (&judged, place.cell.is_empty())
+        && !error.is_unfinished()
+    {
         (hooks.progress)(Event::CellFailed { cell: &place.cell, error });
     }
     lock(state).judged = Some(judged);
