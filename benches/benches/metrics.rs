@@ -4,6 +4,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use pavlov_evaluation::stats::over_runs;
 use pavlov_evaluation::{Benchmark, Episode, EquityCurve, Paths, TradeRecord, evaluate, interval_over_time};
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn walk(points: usize, mut state: u64) -> Vec<f64> {
     let mut next = move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
