@@ -14,9 +14,10 @@ const ROWS: usize = 700;
 const FEATURES: usize = 5;
 
 /// Settings that take other ways through an environment than its defaults.
-const SETTINGS: [(&str, &str); 10] = [
+const SETTINGS: [(&str, &str); 11] = [
     ("bitcoin", "reward = \"log_return\"\nslippage = { fixed_frac = 0.001 }"),
     ("long_short", "action = \"target_weight\"\nreward = \"differential_sharpe\""),
+    ("long_short", "action = \"sides\"\nreward = \"log_return\""),
     ("long_short", "reward = \"sharpe\"\nfill = \"next_open\"\nborrow_rate = 0.1"),
     ("long_short", "reward = \"log_return\"\nshort_bound = \"at_decision\"\nslippage = { half_spread = 0.01 }"),
     ("long_short", "slippage = { square_root = { coefficient = 1.0, volatility = 0.01 } }\nborrow_rate = 0.1"),

@@ -68,6 +68,17 @@ fn the_fill_rule_chooses_the_price() {
 }
 
 #[test]
+fn sides_are_the_same_game_without_a_way_to_stand_aside() {
+    let closes = [90.0, 100.0, 110.0, 95.0, 105.0];
+    let (mut sides, mut choices) = (game(&closes, "action = \"sides\""), game(&closes, ""));
+    assert!(matches!(&sides.spec().action, ActionSpec::Discrete { names } if *names == ["short", "long"]));
+    for side in [LONG, SHORT, SHORT] {
+        assert_eq!(step(&mut *sides, side).2, step(&mut *choices, side).2);
+        assert_eq!(books(&*sides), books(&*choices));
+    }
+}
+
+#[test]
 fn a_target_weight_is_reached_in_whole_shares_and_never_overdraws() {
     let mut env = game(&[100.0; 9], "action = \"target_weight\"\ncommission = 0.001");
     assert!(matches!(&env.spec().action, ActionSpec::Continuous { low, high } if **low == [-1.0] && **high == [1.0]));

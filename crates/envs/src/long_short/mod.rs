@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | Observation | the last 30 rows of the frame up to row t; value of the holdings over net worth, cut at -10 and 10 |
-//! | Action | 0 short, 1 long, 2 hold; or (`action = "target_weight"`) the fraction of the net worth to hold, -1..1; whole shares |
+//! | Action | 0 short, 1 long, 2 hold; or (`action = "sides"`, the paper's) 0 short, 1 long; or (`action = "target_weight"`) the fraction of the net worth to hold, -1..1; whole shares |
 //! | Fill rule | `next_close`; all others by name; slippage on demand |
 //! | Reward | relative change of the net worth at the new row's close, clipped at -1 and 1; other rewards by name |
 //! | Ends | terminated at a net worth of 0 or less; truncated after 252 steps (sampled) or at the segment's last row (whole) |
@@ -50,6 +50,8 @@ pub enum ActionKind {
     /// One of short, long, hold.
     #[default]
     Discrete,
+    /// One of short, long: the paper's, which never stands aside.
+    Sides,
     /// The fraction of the net worth to hold, -1..1.
     TargetWeight,
 }
@@ -153,10 +155,12 @@ impl EnvironmentConfig for LongShortConfig {
                 problems.push(format!("{key} must be at least 1, got 0"));
             }
         }
-        let (discrete, at_decision) =
-            (self.action == ActionKind::Discrete, self.short_bound() == ShortBound::AtDecision);
-        if !discrete && (at_decision || self.published()) {
-            problems.push("action must be discrete with short_bound = at_decision and variant = as_published".into());
+        let (weight, at_decision) =
+            (self.action == ActionKind::TargetWeight, self.short_bound() == ShortBound::AtDecision);
+        if weight && (at_decision || self.published()) {
+            problems.push(
+                "action must not be target_weight with short_bound = at_decision or variant = as_published".into(),
+            );
         }
         if self.published() && !at_decision {
             problems.push("short_bound must be at_decision (or left out) with variant = as_published".into());
@@ -213,7 +217,7 @@ impl EnvironmentConfig for LongShortConfig {
 
     fn sides(&self) -> Option<Sides> {
         Some(match self.action {
-            ActionKind::Discrete => Sides::choices(LONG, SHORT),
+            ActionKind::Discrete | ActionKind::Sides => Sides::choices(LONG, SHORT),
             ActionKind::TargetWeight => Sides::rows(&[1.0], &[-1.0]),
         })
     }
@@ -278,6 +282,7 @@ impl LongShort {
         let observation = ObservationSpec { window, features: market.frame.cols(), account: 1 };
         let action = match config.action {
             ActionKind::Discrete => ActionSpec::Discrete { names: ACTIONS },
+            ActionKind::Sides => ActionSpec::Discrete { names: &ACTIONS[..HOLD as usize] },
             ActionKind::TargetWeight => ActionSpec::Continuous { low: [-1.0].into(), high: [1.0].into() },
         };
         Ok(Self { market, spec: EnvSpec { observation, action }, episodes, rules })
