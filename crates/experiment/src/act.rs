@@ -242,7 +242,8 @@ fn decide(plan: &Plan, scene: &Scene, artefact: &Artefact, options: &Options) ->
     let agent = artefact.agent(plan, env.spec(), &options.device)?;
     let failed = |source| ExperimentError::Agent { seed, source };
     let mut player = player(plan, (seed, &*agent), &*env, scene.segment, TEST_STREAM).map_err(failed)?;
-    let Explanation { of_actions, of_state } = agent.explain(env.observations(), player.memory()).map_err(failed)?;
+    let Explanation { of_actions, of_state, .. } =
+        agent.explain(env.observations(), player.memory()).map_err(failed)?;
     let mut actions = ActionBatch::new(&env.spec().action, 1);
     player.decide(env.observations(), &mut actions).map_err(failed)?;
     let figures = Figures {

@@ -33,7 +33,9 @@ pub use environment::{
 };
 pub use market::{Market, MarketError, PriceTable, Segment};
 pub use observation::{Frame, ObservationSpec, Observations, Snapshot};
-pub use policy::{ActMode, Agent, AgentError, Decisions, Experience, Explanation, Memory, Policy, UpdateStats};
+pub use policy::{
+    ActMode, Agent, AgentError, Attention, Decisions, Experience, Explanation, Memory, Policy, UpdateStats,
+};
 pub use reward_scaler::RewardScaler;
 pub use rng::{Rng, RngTree, below, normal, uniform_f32, uniform_f64};
 pub use sticky::StickyActions;

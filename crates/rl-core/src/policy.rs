@@ -113,6 +113,21 @@ pub struct Explanation {
     pub of_actions: Vec<(&'static str, Vec<f32>)>,
     /// Figures of the state: `("value", 1.5)`.
     pub of_state: Vec<(&'static str, f32)>,
+    /// What the agent expects the next row of the frame to be, in the numbers of the frame, `[F]`; empty if it does not say.
+    pub forecast: Vec<f32>,
+    /// What the agent looks at, a part of it at a time; empty if it does not say.
+    pub attention: Vec<Attention>,
+}
+
+/// How much of its attention a part of an agent gives to each thing that it sees.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attention {
+    /// The part of the agent.
+    pub of: &'static str,
+    /// What each thing is, `[L]`.
+    pub labels: Vec<String>,
+    /// Its share, `[L]`; the shares add up to 1.
+    pub shares: Vec<f32>,
 }
 
 /// Named figures of one update of an agent, in a fixed order.

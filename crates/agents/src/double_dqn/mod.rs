@@ -268,7 +268,7 @@ impl Agent for DoubleDqn {
     fn explain(&self, seen: Observations<'_>, _: &Memory) -> Result<Explanation, AgentError> {
         let mut q = self.values(seen);
         q.truncate(self.num_actions());
-        Ok(Explanation { of_actions: vec![("q", q)], of_state: Vec::new() })
+        Ok(Explanation { of_actions: vec![("q", q)], ..Explanation::default() })
     }
 
     fn save(&self, to: &mut Checkpoint) -> Result<(), AgentError> {

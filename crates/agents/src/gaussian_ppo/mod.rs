@@ -184,7 +184,11 @@ impl Agent for GaussianPpo {
             let (outputs, values) = self.acting.step(seen, 0..1, &mut memory, scratch);
             let means = outputs.iter().map(|y| self.law.mean(*y)).collect();
             let std = self.acting.log_std.iter().map(|l| l.exp()).collect();
-            Ok(Explanation { of_actions: vec![("mean", means), ("std", std)], of_state: vec![("value", values[0])] })
+            Ok(Explanation {
+                of_actions: vec![("mean", means), ("std", std)],
+                of_state: vec![("value", values[0])],
+                ..Explanation::default()
+            })
         })
     }
 

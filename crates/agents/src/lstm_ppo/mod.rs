@@ -152,7 +152,11 @@ impl Agent for LstmPpo {
             let (mut probs, mut log_probs) = (vec![0.0; logits.len()], vec![0.0; logits.len()]);
             losses::softmax(logits, &mut probs, &mut log_probs);
             let probs = probs.iter().map(|p| *p as f32).collect();
-            Ok(Explanation { of_actions: vec![("probability", probs)], of_state: vec![("value", value[0])] })
+            Ok(Explanation {
+                of_actions: vec![("probability", probs)],
+                of_state: vec![("value", value[0])],
+                ..Explanation::default()
+            })
         })
     }
 
