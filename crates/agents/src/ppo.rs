@@ -11,6 +11,35 @@ use crate::registry::{AgentContext, RolloutLen};
 use crate::returns::{self, Steps};
 use crate::rollout::{Rollout, RolloutBatch};
 
+/// The hyper-parameters that every agent of this family has.
+pub(crate) struct Common<'a> {
+    pub(crate) learning_rate: f64,
+    pub(crate) discount: f64,
+    pub(crate) gae_lambda: f64,
+    pub(crate) clip: f64,
+    pub(crate) epochs: u32,
+    /// Weights and limits by key, which must not be negative.
+    pub(crate) weights: &'a [(&'static str, f64)],
+}
+
+impl Common<'_> {
+    /// All problems of the values, each naming its key and what was got.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let Self { learning_rate, discount, gae_lambda, clip, epochs, weights } = *self;
+        let share = [("discount", discount), ("gae_lambda", gae_lambda)];
+        let share = share.map(|(key, x)| (key, (0.0..=1.0).contains(&x), "lie in 0..=1", x.to_string()));
+        let weights = weights.iter().map(|(k, x)| (*k, x.is_finite() && *x >= 0.0, "not be negative", x.to_string()));
+        let rate_fits = learning_rate > 0.0 && learning_rate.is_finite();
+        let rules = [
+            ("epochs", epochs >= 1, "be at least 1", epochs.to_string()),
+            ("learning_rate", rate_fits, "be positive", learning_rate.to_string()),
+        ];
+        let clip = ("clip", clip > 0.0 && clip < 1.0, "lie between 0 and 1", clip.to_string());
+        let broken = rules.into_iter().chain(share).chain([clip]).chain(weights).filter(|(_, fits, ..)| !fits);
+        broken.map(|(key, _, rule, got)| format!("{key} must {rule}, got {got}")).collect()
+    }
+}
+
 /// What is wrong with a context, if anything: minibatches are made of environments, and an episode is that of one.
 pub(crate) fn mismatch(context: &AgentContext<'_>, num_minibatches: usize) -> Option<String> {
     let envs = context.num_envs;

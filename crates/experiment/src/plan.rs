@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pavlov_agents::{AGENTS, AgentConfig};
-use pavlov_envs::{ENVIRONMENTS, EnvironmentConfig};
+use pavlov_envs::{ENVIRONMENTS, EnvironmentConfig, FillRule};
+use pavlov_evaluation::splits::Reach;
 use pavlov_features::{FEATURES, FeatureConfig, Scaling};
 use pavlov_store::Hash;
 use serde::Deserialize;
@@ -137,6 +138,21 @@ impl Plan {
             table.remove(*section);
         }
         Hash::of(table.to_string().as_bytes())
+    }
+
+    /// What a decision touches besides its own row.
+    pub(crate) fn reach(&self) -> Reach {
+        // The outcome of an order is known at the close of the bar after its fill.
+        let horizon = match self.environment.fill() {
+            FillRule::NextClose => 2,
+            _ => 1,
+        };
+        Reach {
+            window: self.environment.window(),
+            warm_up: self.features.iter().map(|f| f.warm_up()).max().unwrap_or(0),
+            horizon,
+            embargo: self.eval.split.embargo(),
+        }
     }
 
     /// The seeds of the runs, in order.

@@ -3,7 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, Float64Array, RecordBatch, RecordBatchReader, StringArray, TimestampNanosecondArray, UInt32Array,
+};
+use arrow::compute::concat_batches;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -105,23 +108,29 @@ pub fn fills(market: &Market, spans: &[(&str, &EpisodeRecord)]) -> Result<Vec<u8
     encode("fills.parquet", columns.map(|(name, column)| (name.to_owned(), column)).into())
 }
 
+/// The rows of a table.
+///
+/// # Errors
+/// Why the bytes are no table; a decoder that panics on damaged bytes is one reason.
+pub fn decode(bytes: Vec<u8>) -> Result<RecordBatch, String> {
+    let read = || -> Result<RecordBatch, Box<dyn std::error::Error>> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?.build()?;
+        let schema = reader.schema();
+        Ok(concat_batches(&schema, &reader.collect::<Result<Vec<_>, _>>()?)?)
+    };
+    let decoded = catch_unwind(AssertUnwindSafe(read)).map_err(|_| "the Parquet decoder panicked".to_owned())?;
+    decoded.map_err(|e| e.to_string())
+}
+
 /// Closes and net worths of one span of an equity table, rising in time.
 ///
 /// # Errors
-/// Why the bytes are no equity table; a decoder that panics on damaged bytes is one reason.
+/// Why the bytes are no equity table.
 pub fn net_worths(bytes: Vec<u8>, span: &str) -> Result<Vec<(i64, f64)>, String> {
-    let decode = || -> Result<Vec<RecordBatch>, parquet::errors::ParquetError> {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?.build()?;
-        Ok(reader.collect::<Result<_, _>>()?)
-    };
-    let decoded = catch_unwind(AssertUnwindSafe(decode)).map_err(|_| "the Parquet decoder panicked".to_owned())?;
-    let batches = decoded.map_err(|e| e.to_string())?;
-    let mut rows = Vec::new();
-    for batch in &batches {
-        let (spans, times, worths) = equity_columns(batch).ok_or("it has not the columns span, time and net_worth")?;
-        let row = (0..batch.num_rows()).filter(|i| spans.value(*i) == span);
-        rows.extend(row.map(|i| (times.value(i), worths.value(i))));
-    }
+    let batch = decode(bytes)?;
+    let (spans, times, worths) = equity_columns(&batch).ok_or("it has not the columns span, time and net_worth")?;
+    let row = (0..batch.num_rows()).filter(|i| spans.value(*i) == span);
+    let rows: Vec<(i64, f64)> = row.map(|i| (times.value(i), worths.value(i))).collect();
     let sound = rows.windows(2).all(|pair| pair[0].0 < pair[1].0) && rows.iter().all(|(_, w)| w.is_finite());
     if sound { Ok(rows) } else { Err("its times do not rise, or a net worth is not finite".into()) }
 }

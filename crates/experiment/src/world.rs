@@ -105,8 +105,7 @@ impl Spans {
         let bars = &joined.bars;
         let rows_of = |span: Span| bars.opening_between(span.from_ns, span.to_ns);
         let (train_rows, test_rows) = (rows_of(plan.data.train), rows_of(plan.data.test));
-        let warm_up = plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0);
-        let window = plan.environment.window();
+        let Reach { warm_up, window, .. } = plan.reach();
         let whole = dataset.provenance.span;
         let from_ns = bars.times().first().map_or(whole.from_ns, |first| first - bars.interval_ns());
         let has = Span { from_ns, to_ns: whole.to_ns };
@@ -140,13 +139,11 @@ fn check_apart(plan: &Plan, (train, also): (&Segment, &[Segment]), test: &Segmen
         return Ok(());
     }
     let decisions = |s: &Segment| s.first as usize..s.end as usize;
-    let warm_up = plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0);
-    let reach = Reach { window: plan.environment.window(), warm_up, horizon: 1, embargo: 0 };
     let all = std::iter::once(train).chain(also).map(decisions);
     let (past, later): (Vec<_>, Vec<_>) = all.partition(|rows| rows.start < test.first as usize);
     let apart = |train: Vec<Range<usize>>, rule| match train.is_empty() {
         true => Ok(()),
-        false => Split { train, test: vec![decisions(test)], rule }.check(&reach),
+        false => Split { train, test: vec![decisions(test)], rule }.check(&plan.reach()),
     };
     let checked = apart(past, Rule::Past).and_then(|()| apart(later, Rule::Apart));
     checked.map_err(|source| ExperimentError::Split { source })

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::{GaussianPpo, NAME};
 use crate::lstm_ppo::{Body, Schedule};
 use crate::nn::Activation;
+use crate::ppo;
 use crate::registry::{AgentConfig, AgentContext};
 
 /// Hyper-parameters of Gaussian PPO. "The notebook" is the KOSPI ratio notebook.
@@ -188,24 +189,23 @@ impl AgentConfig for GaussianPpoConfig {
         require(fit, "sizes", "be one to eight numbers in 1..=4096", format!("{sizes:?}"));
         let parts = self.num_minibatches;
         require((1..=4096).contains(&parts), "num_minibatches", "lie in 1..=4096", parts.to_string());
-        require(self.epochs >= 1, "epochs", "be at least 1", self.epochs.to_string());
-        for (key, value) in [("learning_rate", self.learning_rate), ("std", self.std.start())] {
-            require(value > 0.0 && value.is_finite(), key, "be positive", value.to_string());
-        }
-        for (key, value) in [("discount", self.discount), ("gae_lambda", self.gae_lambda)] {
-            require((0.0..=1.0).contains(&value), key, "lie in 0..=1", value.to_string());
-        }
-        require(self.clip > 0.0 && self.clip < 1.0, "clip", "lie between 0 and 1", self.clip.to_string());
-        let weights = [
-            ("value_coef", self.value_coef),
-            ("entropy_coef", self.entropy_coef),
-            ("lam_a", self.lam_a),
-            ("max_grad_norm", self.max_grad_norm),
-            ("target_kl", self.target_kl),
-        ];
-        for (key, value) in weights {
-            require(value.is_finite() && value >= 0.0, key, "not be negative", value.to_string());
-        }
+        let std = self.std.start();
+        require(std > 0.0 && std.is_finite(), "std", "be positive", std.to_string());
+        let common = ppo::Common {
+            learning_rate: self.learning_rate,
+            discount: self.discount,
+            gae_lambda: self.gae_lambda,
+            clip: self.clip,
+            epochs: self.epochs,
+            weights: &[
+                ("value_coef", self.value_coef),
+                ("entropy_coef", self.entropy_coef),
+                ("lam_a", self.lam_a),
+                ("max_grad_norm", self.max_grad_norm),
+                ("target_kl", self.target_kl),
+            ],
+        };
+        problems.extend(common.problems());
         if self.bound == Bound::Squash && self.mean != MeanHead::Linear {
             problems.push("mean must be linear where bound = \"squash\", which bounds it".into());
         }

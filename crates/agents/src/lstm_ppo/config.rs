@@ -2,6 +2,7 @@ use pavlov_rl_core::{Agent, AgentError, RngTree};
 use serde::{Deserialize, Serialize};
 
 use super::{LstmPpo, NAME};
+use crate::ppo;
 use crate::registry::{AgentConfig, AgentContext};
 
 /// Hyper-parameters of LSTM-PPO.
@@ -103,35 +104,23 @@ impl AgentConfig for LstmPpoConfig {
     }
 
     fn validate(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        let mut require = |ok: bool, key: &str, rule: &str, got: String| {
-            if !ok {
-                problems.push(format!("{key} must {rule}, got {got}"));
-            }
-        };
         let sizes = [("fc", self.fc), ("hidden", self.hidden), ("num_minibatches", self.num_minibatches)];
-        for (key, value) in sizes {
-            require((1..=4096).contains(&value), key, "lie in 1..=4096", value.to_string());
-        }
-        require(self.epochs >= 1, "epochs", "be at least 1", self.epochs.to_string());
-        require(
-            self.learning_rate > 0.0 && self.learning_rate.is_finite(),
-            "learning_rate",
-            "be positive",
-            self.learning_rate.to_string(),
-        );
-        for (key, value) in [("discount", self.discount), ("gae_lambda", self.gae_lambda)] {
-            require((0.0..=1.0).contains(&value), key, "lie in 0..=1", value.to_string());
-        }
-        require(self.clip > 0.0 && self.clip < 1.0, "clip", "lie between 0 and 1", self.clip.to_string());
-        let weights = [
-            ("value_coef", self.value_coef),
-            ("entropy_coef", self.entropy_coef),
-            ("max_grad_norm", self.max_grad_norm),
-        ];
-        for (key, value) in weights {
-            require(value.is_finite() && value >= 0.0, key, "not be negative", value.to_string());
-        }
+        let odd = sizes.into_iter().filter(|(_, size)| !(1..=4096).contains(size));
+        let mut problems: Vec<String> =
+            odd.map(|(key, size)| format!("{key} must lie in 1..=4096, got {size}")).collect();
+        let common = ppo::Common {
+            learning_rate: self.learning_rate,
+            discount: self.discount,
+            gae_lambda: self.gae_lambda,
+            clip: self.clip,
+            epochs: self.epochs,
+            weights: &[
+                ("value_coef", self.value_coef),
+                ("entropy_coef", self.entropy_coef),
+                ("max_grad_norm", self.max_grad_norm),
+            ],
+        };
+        problems.extend(common.problems());
         problems
     }
 

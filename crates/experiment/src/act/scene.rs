@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use pavlov_envs::{BatchFactory, EpisodeMode};
+use pavlov_evaluation::splits::Reach;
 use pavlov_features::{FittedScaler, fold, market};
 use pavlov_market_data::{Bars, Dataset, write_time};
 use pavlov_rl_core::{BatchEnv, Frame, Market, PriceTable, RngTree, Segment};
@@ -56,7 +57,7 @@ impl Scene {
         let closes = market.prices.close[row * market.prices.assets..].to_vec();
         let (time_ns, interval_ns) = (known.bars.times()[row], known.bars.interval_ns());
         let features = features.collect();
-        let start = warm_up(plan);
+        let start = plan.reach().warm_up;
         let (factory, segment) = game(plan, market, interval_ns, start)?;
         let close = known.bars.close()[row];
         Ok(Self { scaler: scaler.clone(), segment, time_ns, interval_ns, close, closes, features, factory })
@@ -68,14 +69,10 @@ impl Scene {
     }
 }
 
-fn warm_up(plan: &Plan) -> usize {
-    plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0)
-}
-
 /// The row of the bar known at `at`, which has enough bars before it.
 fn row(plan: &Plan, bars: &Bars, at: Option<i64>) -> Result<usize, ActError> {
     let (times, dataset) = (bars.times(), plan.data.dataset.clone());
-    let (warm_up, window) = (warm_up(plan), plan.environment.window());
+    let Reach { warm_up, window, .. } = plan.reach();
     let needed = warm_up + window;
     let known = match (at, times) {
         (Some(at), [first, .., last]) => {

@@ -35,9 +35,9 @@ pub struct Aggregate {
     pub profile: Vec<ProfilePoint>,
     /// Cells whose mean difference is above 0.
     pub above: usize,
-    /// Cells whose verdict is better, and worse, than the benchmark.
+    /// Cells whose verdict is better than the benchmark.
     pub better: usize,
-    /// Cells whose verdict is worse.
+    /// Cells whose verdict is worse than the benchmark.
     pub worse: usize,
     /// Cells of which half of the seeds or more collapsed to a constant policy.
     pub collapsed: usize,

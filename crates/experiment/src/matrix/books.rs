@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, AsArray, RecordBatch, RecordBatchReader};
-use arrow::compute::concat_batches;
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, TimestampNanosecondType};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use pavlov_evaluation::TradeRecord;
 use pavlov_store::Disk;
 
 use crate::error::ExperimentError;
+use crate::tables;
 
 /// What an account was worth on the test span, and its trades.
 pub struct Books {
@@ -54,13 +53,8 @@ struct Table {
 }
 
 fn table(disk: &dyn Disk, path: &Path) -> Result<Table, ExperimentError> {
-    let bytes = pavlov_store::read(disk, path)?;
-    let read = || -> Result<RecordBatch, Box<dyn std::error::Error>> {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))?.build()?;
-        let schema = reader.schema();
-        Ok(concat_batches(&schema, &reader.collect::<Result<Vec<_>, _>>()?)?)
-    };
-    let batch = read().map_err(|e| unreadable(path, e.to_string()))?;
+    let decoded = tables::decode(pavlov_store::read(disk, path)?);
+    let batch = decoded.map_err(|reason| unreadable(path, reason))?;
     let spans = batch.column_by_name("span").and_then(|column| column.as_string_opt::<i32>());
     let spans = spans.ok_or_else(|| unreadable(path, "it has no column `span`".into()))?;
     let test = (0..spans.len()).map(|row| spans.value(row) == "test").collect();

@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::path::Path;
 
-use pavlov_envs::FillRule;
 use pavlov_evaluation::splits::{
     Reach, Split, SplitError, TrainingWindow, combinatorial_purged, purged_k_fold, walk_forward,
 };
@@ -86,7 +85,8 @@ impl SplitConfig {
         *self == Self::Date
     }
 
-    fn embargo(&self) -> usize {
+    /// Rows left out besides those that a decision touches.
+    pub(crate) fn embargo(&self) -> usize {
         match self {
             Self::Date => 0,
             Self::WalkForward(config) => config.embargo,
@@ -112,7 +112,7 @@ impl Rows {
     pub fn new(plan: &Plan, bars: &Bars) -> Self {
         let train = bars.opening_between(plan.data.train.from_ns, plan.data.train.to_ns);
         let test = bars.opening_between(plan.data.test.from_ns, plan.data.test.to_ns);
-        let reach = reach(plan);
+        let reach = plan.reach();
         let first = train.start.max(reach.warm_up) + reach.window - 1;
         let decisions = first..test.end.max(first);
         let times = bars.times().to_vec();
@@ -122,21 +122,6 @@ impl Rows {
     /// The span of the bars that a range of rows is.
     fn span(&self, rows: Range<usize>) -> Span {
         Span { from_ns: self.times[rows.start] - self.interval_ns, to_ns: self.times[rows.end - 1] }
-    }
-}
-
-/// What a decision of the plan touches besides its own row.
-fn reach(plan: &Plan) -> Reach {
-    // The outcome of an order is known at the close of the bar after its fill.
-    let horizon = match plan.environment.fill() {
-        FillRule::NextClose => 2,
-        _ => 1,
-    };
-    Reach {
-        window: plan.environment.window(),
-        warm_up: plan.features.iter().map(|f| f.warm_up()).max().unwrap_or(0),
-        horizon,
-        embargo: plan.eval.split.embargo(),
     }
 }
 
@@ -153,7 +138,7 @@ pub struct Fold {
 /// # Errors
 /// [`ExperimentError::Folds`] with the numbers if a fold would leak or be empty.
 pub fn folds(plan: &Plan, rows: &Rows) -> Result<Vec<Fold>, ExperimentError> {
-    let reach = reach(plan);
+    let reach = plan.reach();
     let labelled = |split: &Split, label: String| {
         // A training span begins with the first window, whose last row is the first decision.
         let train = |r: &Range<usize>| rows.span(r.start + 1 - reach.window..r.end);
@@ -267,7 +252,7 @@ name = "lstm_ppo"
         let plan = Plan::parse(Path::new("folds.toml"), &format!("{CONFIG}[eval]\nsplit = {split}\n"), &[]);
         let plan = plan.unwrap_or_else(|e| panic!("{e}"));
         let from = plan.data.train.from_ns;
-        let reach = reach(&plan);
+        let reach = plan.reach();
         let rows = Rows {
             times: (1..=960).map(|t| from + t * HOUR).collect(),
             interval_ns: HOUR,
