@@ -1,12 +1,9 @@
 //! What the agents of proximal policy optimisation share: when an update is due, its passes over the rollout, the way
 //! back through the graph, and the figures that are logged.
 
-use candle_core::Tensor;
-use candle_core::backprop::GradStore;
 use pavlov_rl_core::{AgentError, Checkpoint, ObservationSpec, Rng, Status, UpdateStats, below};
 
 use crate::losses::PpoLoss;
-use crate::nn::compute_error;
 use crate::registry::{AgentContext, RolloutLen};
 use crate::returns::{self, Steps};
 use crate::rollout::{Rollout, RolloutBatch};
@@ -135,23 +132,6 @@ impl Estimates {
         returns::gae(&steps, discount, lambda, &mut estimates.advantages, &mut estimates.targets);
         estimates
     }
-}
-
-/// Gradients of the sum of `output * gradient of the loss with respect to it` over all outputs: the chain rule through
-/// the graph.
-pub(crate) fn backward(outputs: Vec<(&Tensor, Vec<f32>)>) -> Result<GradStore, AgentError> {
-    let mut total: Option<Tensor> = None;
-    for (output, gradient) in outputs {
-        let gradient = Tensor::from_vec(gradient, output.shape(), output.device());
-        let part = gradient.and_then(|gradient| (output * gradient)?.sum_all());
-        let sum = part.and_then(|part| match &total {
-            Some(total) => total + part,
-            None => Ok(part),
-        });
-        total = Some(sum.map_err(compute_error("the backward pass"))?);
-    }
-    let total = total.expect("a network has outputs");
-    total.backward().map_err(compute_error("the backward pass"))
 }
 
 /// An error with everything that went into the number, if it is not finite.

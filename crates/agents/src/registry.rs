@@ -91,6 +91,11 @@ pub const AGENTS: &[AgentEntry] = &[
         summary: "proximal policy optimisation of actions that are numbers, with a Gaussian policy",
         parse: crate::gaussian_ppo::parse,
     },
+    AgentEntry {
+        name: "manager_order",
+        summary: "a manager that forecasts the next row and an order network that sees the forecast, with attention",
+        parse: crate::manager_order::parse,
+    },
 ];
 
 #[cfg(test)]

@@ -1,97 +1,15 @@
 //! Double DQN through its public face: it finds what is best, a saved agent goes on bit for bit, and mirrored experience
 //! tells it of what it did not do.
 
+mod common;
+
 use std::sync::Arc;
 
+use common::{Chain, Loop, stat};
 use pavlov_agents::double_dqn::{DoubleDqn, DoubleDqnConfig, Epsilon, EpsilonDecay, Optimiser, Target};
 use pavlov_agents::replay::Sampling;
 use pavlov_agents::{Agent, AgentConfig, AgentContext, AgentError, Device, EpisodeWord, RolloutLen};
-use pavlov_rl_core::{
-    ActMode, Action, ActionBatch, ActionSpec, Batch, BatchEnv, Checkpoint, Decisions, EnvSpec, Environment, Experience,
-    Fills, Frame, Ledger, Memory, ObservationSpec, Outcomes, Policy, Rng, RngTree, Snapshot, StateError, Status, Step,
-    StepBatch, UpdateStats, below,
-};
-
-/// A walk on `len` places from the first to the last: "left" pays a little at once, the far end pays much. With one place
-/// it is a bandit: "right" pays 1, "left" pays 0.
-struct Chain {
-    spec: EnvSpec,
-    frame: Frame,
-    len: u32,
-    end: Status,
-}
-
-#[derive(Clone, serde::Serialize, serde::Deserialize)]
-struct Place {
-    at: u32,
-    age: u32,
-}
-
-const NAMES: &[&str] = &["sell", "buy"];
-
-impl Chain {
-    fn new(len: u32, end: Status) -> Arc<Self> {
-        let observation = ObservationSpec { window: 1, features: len as usize, account: 1 };
-        let rows = (0..len * len).map(|i| f32::from(i % len == i / len)).collect();
-        let spec = EnvSpec { observation, action: ActionSpec::Discrete { names: NAMES } };
-        Arc::new(Self { spec, frame: Frame::new(len as usize, rows), len, end })
-    }
-}
-
-impl Environment for Chain {
-    type State = Place;
-
-    fn spec(&self) -> &EnvSpec {
-        &self.spec
-    }
-
-    fn frame(&self) -> &Frame {
-        &self.frame
-    }
-
-    fn new_state(&self) -> Place {
-        Place { at: 0, age: 0 }
-    }
-
-    fn reset(&self, state: &mut Place, rng: &mut Rng) {
-        *state = Place { at: below(rng, self.len), age: 0 };
-    }
-
-    fn step<F: Fills>(&self, state: &mut Place, action: Action<'_>, _: &mut F) -> Step {
-        let right = action == Action::Discrete(1);
-        state.age += 1;
-        if right && state.at + 1 == self.len {
-            return Step { reward: 1.0, status: self.end };
-        }
-        state.at = if right { state.at + 1 } else { 0 };
-        let status = if state.age >= 3 * self.len { Status::Truncated } else { Status::Running };
-        Step { reward: if right { 0.0 } else { 0.02 }, status }
-    }
-
-    fn observe(&self, state: &Place, account: &mut [f32]) -> u32 {
-        account[0] = 0.0;
-        state.at
-    }
-
-    fn ledger(&self, _: &Place) -> Ledger {
-        Ledger::default()
-    }
-
-    fn check(&self, _: &Place) -> Result<(), StateError> {
-        Ok(())
-    }
-}
-
-/// An agent in its loop.
-struct Loop {
-    env: Box<dyn BatchEnv>,
-    agent: DoubleDqn,
-    memory: Memory,
-    policy_rng: Rng,
-    update_rng: Rng,
-    /// Whether the last step ended the episode of the first environment.
-    ended: bool,
-}
+use pavlov_rl_core::{ActionBatch, ActionSpec, Checkpoint, Decisions, EnvSpec, RngTree, Status};
 
 fn config() -> DoubleDqnConfig {
     DoubleDqnConfig {
@@ -107,78 +25,9 @@ fn config() -> DoubleDqnConfig {
     }
 }
 
-impl Loop {
-    fn new(config: DoubleDqnConfig, env: Arc<Chain>, num_envs: usize, rollout_len: RolloutLen, seed: u64) -> Self {
-        let rng = RngTree::new(seed);
-        let spec = env.spec.clone();
-        let context = AgentContext { spec: &spec, num_envs, rollout_len, updates: 100, device: Device::Cpu };
-        let agent = DoubleDqn::new(config, &context, &rng).unwrap();
-        Self {
-            env: Box::new(Batch::new(env, 0..num_envs as u64, &rng)),
-            memory: agent.memory(num_envs),
-            agent,
-            policy_rng: rng.stream("policy", 0),
-            update_rng: rng.stream("shuffle", 0),
-            ended: false,
-        }
-    }
-
-    fn step(&mut self, spoil: impl Fn(f64) -> f64) -> Result<Option<UpdateStats>, AgentError> {
-        let mut decisions = Decisions::new(&self.env.spec().action, self.env.len());
-        let (mut before, memory_before) = (Snapshot::default(), self.memory.clone());
-        before.copy_from(self.env.observations());
-        let seen = self.env.observations();
-        self.agent.act(seen, &mut self.memory, ActMode::Sample, &mut self.policy_rng, &mut decisions)?;
-        let (mut twins, mut outcomes) = (decisions.actions.clone(), Outcomes::default());
-        let mirrored = self.agent.mirror(&decisions, &mut twins);
-        if mirrored {
-            self.env.peek(&twins, &mut outcomes);
-        }
-        let after = self.env.step(&decisions.actions);
-        self.ended = after.statuses[0] != Status::Running;
-        let rewards: Vec<f64> = after.rewards.iter().map(|r| spoil(*r)).collect();
-        let step = Experience {
-            before: &before,
-            memory_before: &memory_before,
-            decisions: &decisions,
-            memory_after: &self.memory,
-            mirrored: mirrored.then_some((&twins, &outcomes)),
-            after: StepBatch { rewards: &rewards, ..after },
-        };
-        self.agent.observe(step)?;
-        self.agent.update(&mut self.update_rng)
-    }
-
-    fn until_update(&mut self) -> UpdateStats {
-        loop {
-            if let Some(stats) = self.step(|r| r).unwrap() {
-                return stats;
-            }
-        }
-    }
-
-    /// Values `[len, A]` of every place.
-    fn values(&self) -> Vec<f32> {
-        let len = self.env.spec().observation.features;
-        let (last_row, account): (Vec<u32>, Vec<f32>) = (0..len as u32).map(|row| (row, 0.0)).unzip();
-        let seen = self.env.observations();
-        self.agent.values(pavlov_rl_core::Observations { last_row: &last_row, account: &account, ..seen })
-    }
-
-    fn saved(&self) -> Vec<u8> {
-        let mut checkpoint = Checkpoint::default();
-        self.agent.save(&mut checkpoint).unwrap();
-        checkpoint.to_bytes()
-    }
-}
-
 /// For a bandit: where all states are alike, a batch has no deviation to normalise by.
 fn bandit() -> DoubleDqnConfig {
     DoubleDqnConfig { batch_norm: false, ..config() }
-}
-
-fn stat(stats: &UpdateStats, name: &str) -> f64 {
-    stats.iter().find(|(n, _)| *n == name).unwrap_or_else(|| panic!("no figure `{name}`")).1
 }
 
 /// What may be chosen beside the plain algorithm.
@@ -201,7 +50,7 @@ fn variants() -> Vec<(&'static str, DoubleDqnConfig)> {
 fn the_better_arm_of_a_bandit_is_found_and_both_are_valued() {
     for seed in 1..=3 {
         // The end terminates: the right arm is worth 1, the left one 0.02 and then the right one.
-        let mut run = Loop::new(bandit(), Chain::new(1, Status::Terminated), 4, RolloutLen::Steps(50), seed);
+        let mut run = Loop::new(&bandit(), Chain::new(1, Status::Terminated), 4, RolloutLen::Steps(50), seed);
         (0..12).for_each(|_| drop(run.until_update()));
         let q = run.values();
         assert!((q[1] - 1.0).abs() < 0.1 && (q[0] - 0.92).abs() < 0.1, "seed {seed}: {q:?}");
@@ -211,7 +60,7 @@ fn the_better_arm_of_a_bandit_is_found_and_both_are_valued() {
 #[test]
 fn the_far_end_of_a_chain_is_found_with_every_option() {
     for (name, config) in variants() {
-        let mut run = Loop::new(config, Chain::new(6, Status::Terminated), 4, RolloutLen::Steps(100), 1);
+        let mut run = Loop::new(&config, Chain::new(6, Status::Terminated), 4, RolloutLen::Steps(100), 1);
         (0..40).for_each(|_| drop(run.until_update()));
         let q = run.values();
         assert!(q.chunks(2).all(|q| q[1] > q[0]), "{name}: {q:?}");
@@ -224,7 +73,7 @@ fn the_far_end_of_a_chain_is_found_with_every_option() {
 fn an_end_that_cuts_the_episode_is_bootstrapped_and_one_that_ends_the_game_is_not() {
     let value = |end| {
         let config = DoubleDqnConfig { discount: 0.5, ..bandit() };
-        let mut run = Loop::new(config, Chain::new(1, end), 4, RolloutLen::Steps(100), 2);
+        let mut run = Loop::new(&config, Chain::new(1, end), 4, RolloutLen::Steps(100), 2);
         (0..10).for_each(|_| drop(run.until_update()));
         run.values()[1]
     };
@@ -237,7 +86,7 @@ fn mirrored_experience_values_an_action_that_is_never_taken() {
     let never = Epsilon { start: 0.0, end: 0.0, ..Epsilon::default() };
     let learnt = |mirrored| {
         let config = DoubleDqnConfig { mirrored, epsilon: never, warm_up: 32, ..bandit() };
-        let mut run = Loop::new(config, Chain::new(1, Status::Terminated), 2, RolloutLen::Steps(200), 1);
+        let mut run = Loop::new(&config, Chain::new(1, Status::Terminated), 2, RolloutLen::Steps(200), 1);
         (0..3).for_each(|_| drop(run.until_update()));
         let stats = run.until_update();
         (run.values(), stat(&stats, "replay_len"))
@@ -271,12 +120,10 @@ fn an_action_without_an_opposite_is_not_mirrored() {
 fn a_restored_agent_learns_on_bit_for_bit_with_every_option() {
     for (name, config) in variants() {
         let env = || Chain::new(4, Status::Terminated);
-        let mut straight = Loop::new(config.clone(), env(), 3, RolloutLen::Steps(7), 7);
+        let mut straight = Loop::new(&config, env(), 3, RolloutLen::Steps(7), 7);
         (0..30).for_each(|_| drop(straight.until_update()));
-        let mut resumed = Loop::new(config, env(), 3, RolloutLen::Steps(7), 8);
-        resumed.agent.restore(&Checkpoint::from_bytes(&straight.saved()).unwrap()).unwrap();
-        resumed.env.restore(&straight.env.save()).unwrap();
-        (resumed.policy_rng, resumed.update_rng) = (straight.policy_rng.clone(), straight.update_rng.clone());
+        let mut resumed = Loop::new(&config, env(), 3, RolloutLen::Steps(7), 8);
+        resumed.become_like(&straight);
         assert_eq!(straight.saved(), resumed.saved(), "{name}");
         for _ in 0..5 {
             assert_eq!(straight.until_update(), resumed.until_update(), "{name}");
@@ -288,7 +135,7 @@ fn a_restored_agent_learns_on_bit_for_bit_with_every_option() {
 #[test]
 fn learning_waits_for_the_warm_up_and_keeps_its_period() {
     let config = DoubleDqnConfig { warm_up: 60, learn_every: 4, gradient_steps: 3, mirrored: false, ..config() };
-    let mut run = Loop::new(config, Chain::new(4, Status::Terminated), 2, RolloutLen::Steps(20), 3);
+    let mut run = Loop::new(&config, Chain::new(4, Status::Terminated), 2, RolloutLen::Steps(20), 3);
     let steps = |run: &mut Loop| (1..).find(|_| run.step(|r| r).unwrap().is_some()).unwrap();
     // 60 transitions of two environments take 30 steps, and learning is due then.
     assert_eq!(steps(&mut run), 30);
@@ -301,7 +148,7 @@ fn learning_waits_for_the_warm_up_and_keeps_its_period() {
 fn a_rollout_of_one_episode_ends_with_it() {
     let one = RolloutLen::Episode(EpisodeWord::Episode);
     let config = DoubleDqnConfig { warm_up: 32, ..config() };
-    let mut run = Loop::new(config, Chain::new(3, Status::Terminated), 1, one, 2);
+    let mut run = Loop::new(&config, Chain::new(3, Status::Terminated), 1, one, 2);
     for _ in 0..20 {
         run.until_update();
         assert!(run.ended, "an update in the middle of an episode");
@@ -332,7 +179,7 @@ fn what_does_not_fit_is_refused_by_name() {
 #[test]
 fn a_reward_that_is_not_a_number_stops_the_learning_with_its_batch() {
     let config = DoubleDqnConfig { mirrored: false, warm_up: 32, ..config() };
-    let mut run = Loop::new(config, Chain::new(3, Status::Terminated), 4, RolloutLen::Steps(8), 3);
+    let mut run = Loop::new(&config, Chain::new(3, Status::Terminated), 4, RolloutLen::Steps(8), 3);
     let error = (0..200).find_map(|_| run.step(|_| f64::NAN).err()).expect("NaN must not pass");
     let message = error.to_string();
     assert!(message.contains("the loss") && message.contains("update 0"), "{message}");

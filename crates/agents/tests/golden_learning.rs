@@ -6,10 +6,12 @@ use pavlov_agents::losses::{
     DoubleQRows, GaussianRows, PpoLossConfig, PpoRows, best, double_q, gaussian_entropy, gaussian_log_prob,
     log_softmax_at, ppo_clip, ppo_gaussian,
 };
+use pavlov_agents::nn::attention::{Attended, Attention, AttentionLayer};
+use pavlov_agents::nn::bilstm::bilstm;
 use pavlov_agents::nn::init::Init;
 use pavlov_agents::nn::lstm::{Dims, forward, sequence};
 use pavlov_agents::nn::numerics::Isa;
-use pavlov_agents::nn::{Inference, Mlp, MlpShape, Params, Pass};
+use pavlov_agents::nn::{Inference, Linear, Mlp, MlpShape, Params, Pass};
 use pavlov_agents::optim::{Adam, AdamConfig, Decay, clip_factor, global_norm};
 use pavlov_agents::returns::{Deviations, Steps, discounted, gae, normalise};
 use pavlov_rl_core::{Checkpoint, RngTree};
@@ -98,6 +100,93 @@ fn check_parts(case: &GoldenCase, keys: &[&str], mut values: &[f32]) {
 
 fn host(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The parameters of a case's network. Its keys have a bias, which moves all scores alike; ours have none.
+fn attending(case: &GoldenCase, [inputs, hidden, outputs]: [usize; 3]) -> Params {
+    let weight = |key: &str| numbers(case, "weights", key);
+    let mut params = Params::new(&Device::Cpu);
+    for (way, suffix) in [("forward", ""), ("backward", "_reverse")] {
+        let keys = LSTM_PARTS.map(|part| format!("lstm.{part}_l0{suffix}"));
+        let packed: Vec<f32> = keys.iter().flat_map(|key| weight(key)).collect();
+        assert_eq!(packed.len(), Dims { inputs, hidden }.packed_len());
+        params.insert(&format!("lstm.{way}.packed"), &[packed.len()], packed).unwrap();
+    }
+    let width = 2 * hidden;
+    for (ours, theirs, outputs) in
+        [("attention.query", "attn.Q", width), ("attention.value", "attn.V", width), ("head", "fc", outputs)]
+    {
+        params.insert(&format!("{ours}.weight"), &[outputs, width], weight(&format!("{theirs}.weight"))).unwrap();
+        params.insert(&format!("{ours}.bias"), &[outputs], weight(&format!("{theirs}.bias"))).unwrap();
+    }
+    params.insert("attention.key.weight", &[width, width], weight("attn.K.weight")).unwrap();
+    params
+}
+
+const LSTM_PARTS: [&str; 4] = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
+
+#[test]
+fn golden_bilstm_attention() {
+    for case in cases("bilstm_attention_", 2) {
+        check_config(&case, &["input_size", "hidden_size", "seq_len", "batch", "scaling", "softmax", "head"]);
+        check_kind(&case, "scaling", "1/sqrt(2*hidden)");
+        check_kind(&case, "softmax", "over dim 1 of bmm(k, q^T), i.e. over the keys; context = weights^T . v");
+        check_kind(&case, "head", "last time step of the context");
+        let size = |key| config(&case, key) as usize;
+        let (rows, batch, inputs, hidden) = (size("seq_len"), size("batch"), size("input_size"), size("hidden_size"));
+        let outputs = shape(&case.json["output"]["out"])[1];
+        let params = attending(&case, [inputs, hidden, outputs]);
+        let x = Var::from_vec(numbers(&case, "input", "x"), &[batch, rows, inputs], &Device::Cpu).unwrap();
+        let y = bilstm(&params, "lstm", hidden, &x.transpose(0, 1).unwrap().contiguous().unwrap()).unwrap();
+        assert_close(&case, "output", "lstm_out", &host(&y.transpose(0, 1).unwrap()));
+        let context = Attention::new("attention").forward(&params, &y).unwrap();
+        let last = |key: &str, per_row: usize| -> Vec<f32> {
+            let all = numbers(&case, "output", key);
+            all.chunks_exact(per_row).skip(rows - 1).step_by(rows).flatten().copied().collect()
+        };
+        let name = format!("{} context", case.name);
+        assert_close_f32(&name, &host(&context), &last("context", 2 * hidden), ABS, REL);
+        let out = Linear::new("head").forward(&params, &context).unwrap();
+        let softmax = case.json["output"].get("prob_of_first_row").is_some();
+        let out = if softmax { candle_softmax(&out) } else { out };
+        assert_close(&case, "output", "out", &host(&out));
+        // Shares are [B, keys, queries]; ours are those of the last query, [keys, B].
+        let (mut work, mut unused) = (Attended::default(), Vec::new());
+        let layer = AttentionLayer::from_params(&params, "attention").unwrap();
+        layer.forward(&host(&y), batch, &mut work, &mut unused);
+        let shares = numbers(&case, "output", "attention_weights");
+        let theirs: Vec<f32> =
+            (0..rows * batch).map(|i| shares[(i % batch * rows + i / batch + 1) * rows - 1]).collect();
+        assert_close_f32(&format!("{} shares", case.name), work.shares(), &theirs, ABS, REL);
+        check_attention_gradients(&case, &params, &x, &out);
+    }
+}
+
+fn candle_softmax(x: &Tensor) -> Tensor {
+    let powers = x.exp().unwrap();
+    powers.broadcast_div(&powers.sum_keepdim(1).unwrap()).unwrap()
+}
+
+fn check_attention_gradients(case: &GoldenCase, params: &Params, x: &Var, out: &Tensor) {
+    let mix = Tensor::from_vec(numbers(case, "input", "loss_weight"), out.shape(), &Device::Cpu).unwrap();
+    let loss = (out * mix).unwrap().sum_all().unwrap();
+    assert_close(case, "output", "loss", &[loss.to_scalar().unwrap()]);
+    let grads = loss.backward().unwrap();
+    let grad = |name: &str| host(grads.get(params.tensor(name)).unwrap());
+    assert_close(case, "grad", "x", &host(grads.get(x).unwrap()));
+    for (way, suffix) in [("forward", ""), ("backward", "_reverse")] {
+        let keys = LSTM_PARTS.map(|part| format!("lstm.{part}_l0{suffix}"));
+        check_parts(case, &keys.each_ref().map(String::as_str), &grad(&format!("lstm.{way}.packed")));
+    }
+    let layers = [("attention.query", "attn.Q"), ("attention.value", "attn.V"), ("head", "fc")];
+    for (ours, theirs) in layers {
+        for part in ["weight", "bias"] {
+            assert_close(case, "grad", &format!("{theirs}.{part}"), &grad(&format!("{ours}.{part}")));
+        }
+    }
+    assert_close(case, "grad", "attn.K.weight", &grad("attention.key.weight"));
+    let of_bias = numbers(case, "grad", "attn.K.bias");
+    assert!(of_bias.iter().all(|d| d.abs() < ABS as f32), "a bias of the keys matters: {of_bias:?}");
 }
 
 #[test]

@@ -43,6 +43,11 @@ impl Frame {
         Frame::new(self.cols, [kept, rest].concat())
     }
 
+    /// Whether both are the same table in memory, not only equal ones.
+    pub fn is(&self, other: &Frame) -> bool {
+        Arc::ptr_eq(&self.data, &other.data)
+    }
+
     /// Number of features `F`.
     pub fn cols(&self) -> usize {
         self.cols

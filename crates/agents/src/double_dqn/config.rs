@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::{DoubleDqn, NAME};
 use crate::lstm_ppo::Schedule;
 use crate::nn::init::Init;
+use crate::q_learning::{self, Common, Epsilon, Rule, Target};
 use crate::registry::{AgentConfig, AgentContext};
 use crate::replay::Sampling;
 
@@ -105,68 +106,34 @@ pub enum Optimiser {
     Adamw,
 }
 
-/// How the target network follows the online one.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// A copy after so many gradient steps (Mnih et al. 2015).
-    CopyEvery(u64),
-    /// This share of the way at every gradient step (Lillicrap et al. 2016).
-    Soft(f64),
-}
-
-/// The share of random actions over the environment steps of the training.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Epsilon {
-    /// At the start. Default 1: the paper.
-    pub start: f64,
-    /// At the end. Default 0.01: the paper.
-    pub end: f64,
-    /// Environment steps after which all (linear) or 63 % (exponential) of the way is done. Default 10,000: the paper.
-    pub decay_steps: f64,
-    /// The law. Default exponential: the paper.
-    pub decay: EpsilonDecay,
-}
-
-impl Default for Epsilon {
-    fn default() -> Self {
-        Self { start: 1.0, end: 0.01, decay_steps: 10_000.0, decay: EpsilonDecay::Exponential }
-    }
-}
-
-/// How the share of random actions falls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EpsilonDecay {
-    /// `end + (start - end) * e^(-steps / decay_steps)`.
-    Exponential,
-    /// `end + (start - end) * max(0, 1 - steps / decay_steps)`.
-    Linear,
-}
-
-impl Epsilon {
-    /// The share after so many environment steps.
-    pub(super) fn at(&self, steps: u64) -> f64 {
-        let passed = steps as f64 / self.decay_steps;
-        let left = match self.decay {
-            EpsilonDecay::Exponential => (-passed).exp(),
-            EpsilonDecay::Linear => (1.0 - passed).max(0.0),
-        };
-        self.end + (self.start - self.end) * left
-    }
-}
-
 pub(crate) fn parse(from: toml::de::ValueDeserializer<'_>) -> Result<Box<dyn AgentConfig>, toml::de::Error> {
     DoubleDqnConfig::deserialize(from).map(|config| Box::new(config) as Box<dyn AgentConfig>)
 }
 
-/// `(key, in bounds, rule, value)` of a hyper-parameter.
-type Rule = (&'static str, bool, &'static str, String);
-
 impl DoubleDqnConfig {
-    fn network_rules(&self) -> Vec<Rule> {
-        let Self { sizes, batch_norm, leaky_slope, dropout, batch_size, .. } = self;
+    /// What it shares with other agents that learn from a replay.
+    pub(super) fn common(&self) -> Common {
+        Common {
+            learning_rate: self.learning_rate,
+            max_grad_norm: self.max_grad_norm,
+            discount: self.discount,
+            n_steps: self.n_steps,
+            reward_clip: self.reward_clip,
+            reward_scale: 1.0,
+            huber_delta: self.huber_delta,
+            learn_every: self.learn_every,
+            gradient_steps: self.gradient_steps,
+            warm_up: self.warm_up,
+            replay_len: self.replay_len,
+            sampling: self.sampling,
+            mirrored: self.mirrored,
+            target: self.target,
+            epsilon: self.epsilon,
+        }
+    }
+
+    fn network_rules(&self) -> [Rule; 5] {
+        let Self { sizes, batch_norm, leaky_slope, dropout, batch_size, weight_decay, .. } = self;
         let units = sizes.iter().all(|size| (1..=4096).contains(size)) && sizes.len() <= 64;
         let least = if *batch_norm { 2 } else { 1 };
         let least_rule = if *batch_norm {
@@ -174,50 +141,13 @@ impl DoubleDqnConfig {
         } else {
             "lie in 1..=65536"
         };
-        vec![
+        let decays = *weight_decay >= 0.0 && weight_decay.is_finite();
+        [
             ("sizes", units, "be at most 64 numbers in 1..=4096", format!("{sizes:?}")),
             ("leaky_slope", (0.0..1.0).contains(leaky_slope), "lie in 0..1", leaky_slope.to_string()),
             ("dropout", (0.0..1.0).contains(dropout), "lie in 0..1", dropout.to_string()),
             ("batch_size", (least..=65_536).contains(batch_size), least_rule, batch_size.to_string()),
-        ]
-    }
-
-    fn number_rules(&self) -> Vec<Rule> {
-        let positive = [("learning_rate", self.learning_rate), ("huber_delta", self.huber_delta)];
-        let not_negative = [
-            ("weight_decay", self.weight_decay),
-            ("max_grad_norm", self.max_grad_norm),
-            ("reward_clip", self.reward_clip),
-        ];
-        let share =
-            [("discount", self.discount), ("epsilon.start", self.epsilon.start), ("epsilon.end", self.epsilon.end)];
-        let decay = self.epsilon.decay_steps;
-        let positive = positive.map(|(k, v)| (k, v > 0.0 && v.is_finite(), "be positive", v.to_string()));
-        let not_negative = not_negative.map(|(k, v)| (k, v >= 0.0 && v.is_finite(), "not be negative", v.to_string()));
-        let share = share.map(|(k, v)| (k, (0.0..=1.0).contains(&v), "lie in 0..=1", v.to_string()));
-        let decay = ("epsilon.decay_steps", decay >= 1.0 && decay.is_finite(), "be at least 1", decay.to_string());
-        positive.into_iter().chain(not_negative).chain(share).chain([decay]).collect()
-    }
-
-    fn replay_rules(&self) -> Vec<Rule> {
-        let Self { n_steps, learn_every, gradient_steps, warm_up, replay_len, sampling, target, .. } = self;
-        let target_ok = match target {
-            Target::CopyEvery(steps) => *steps >= 1,
-            Target::Soft(share) => *share > 0.0 && *share <= 1.0,
-        };
-        let sampling_ok = match sampling {
-            Sampling::Uniform => true,
-            Sampling::Prioritised { alpha, beta } => [alpha, beta].iter().all(|v| (0.0..=1.0).contains(*v)),
-        };
-        let target_rule = "copy every 1 or more steps, or move by a share above 0 and at most 1";
-        vec![
-            ("n_steps", (1..=255).contains(n_steps), "lie in 1..=255", n_steps.to_string()),
-            ("learn_every", *learn_every >= 1, "be at least 1", learn_every.to_string()),
-            ("gradient_steps", *gradient_steps >= 1, "be at least 1", gradient_steps.to_string()),
-            ("replay_len", (1..=100_000_000).contains(replay_len), "lie in 1..=100000000", replay_len.to_string()),
-            ("warm_up", warm_up <= replay_len, "be at most replay_len", warm_up.to_string()),
-            ("target", target_ok, target_rule, format!("{target:?}")),
-            ("sampling", sampling_ok, "have alpha and beta in 0..=1", format!("{sampling:?}")),
+            ("weight_decay", decays, "not be negative", weight_decay.to_string()),
         ]
     }
 }
@@ -228,9 +158,7 @@ impl AgentConfig for DoubleDqnConfig {
     }
 
     fn validate(&self) -> Vec<String> {
-        let rules = self.network_rules().into_iter().chain(self.number_rules()).chain(self.replay_rules());
-        let broken = rules.filter(|(_, ok, ..)| !ok);
-        broken.map(|(key, _, rule, got)| format!("{key} must {rule}, got {got}")).collect()
+        q_learning::problems(self.network_rules().into_iter().chain(self.common().rules()))
     }
 
     fn to_toml(&self) -> toml::Table {

@@ -15,58 +15,33 @@ mod learn;
 use std::cell::RefCell;
 
 use pavlov_rl_core::{
-    ActMode, ActionBatch, ActionSpec, Agent, AgentError, Checkpoint, CheckpointError, Decisions, Experience,
-    Explanation, Frame, Memory, ObservationSpec, Observations, Policy, Rng, RngTree, Status, UpdateStats, below,
-    uniform_f64,
+    ActMode, ActionBatch, ActionSpec, Agent, AgentError, Checkpoint, Decisions, Experience, Explanation, Memory,
+    Observations, Policy, Rng, RngTree, UpdateStats,
 };
 
 pub(crate) use self::config::parse;
-pub use self::config::{DoubleDqnConfig, Epsilon, EpsilonDecay, Optimiser, Target};
+pub use self::config::{DoubleDqnConfig, Optimiser};
 use self::head::Head;
-use self::learn::{Tally, Work};
-use crate::losses::best;
+use self::learn::Work;
 use crate::nn::{Inference, Mlp, MlpShape};
 use crate::optim::{AdamConfig, Decay, PackedAdam};
+use crate::q_learning::{Choice, Learner, Tally};
+pub use crate::q_learning::{Epsilon, EpsilonDecay, Target};
 use crate::registry::{AgentContext, RolloutLen};
-use crate::replay::{Horizon, Replay, Seen, Transition};
 
 const NAME: &str = "double_dqn";
 
-/// Actions that are each other's opposite, by name.
-const OPPOSITES: [[&str; 2]; 2] = [["short", "long"], ["sell", "buy"]];
-
-/// The agent: both networks, optimiser, replay and counters.
+/// The agent: both networks, optimiser and experience.
 pub struct DoubleDqn {
     config: DoubleDqnConfig,
-    observation: ObservationSpec,
-    /// The opposite of each action; the action itself where there is none.
-    opposites: Vec<u32>,
-    rollout_len: RolloutLen,
-    total_updates: u64,
+    learner: Learner,
     head: Head,
     online: Mlp,
     target: Mlp,
     adam: PackedAdam,
-    replay: Replay,
-    horizons: Vec<Horizon>,
     dropout_rng: Rng,
-    counters: Counters,
-    /// The table that the rows of the replay lie in; known from the first step on.
-    frame: Option<Frame>,
     tally: Tally,
     work: Work,
-}
-
-#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
-struct Counters {
-    updates: u64,
-    gradient_steps: u64,
-    /// Steps of all environments together.
-    env_steps: u64,
-    /// Steps of each environment since it was last learnt.
-    since_learnt: u32,
-    /// Steps of each environment since the last update.
-    since_update: u32,
 }
 
 impl DoubleDqn {
@@ -102,19 +77,13 @@ impl DoubleDqn {
             Optimiser::Adamw => Decay::Decoupled,
         };
         let adam = AdamConfig { weight_decay: config.weight_decay, decay, ..AdamConfig::default() };
+        let pace = (context.rollout_len, context.updates);
         Ok(Self {
-            observation,
-            opposites: opposites(names),
-            rollout_len: context.rollout_len,
-            total_updates: context.updates,
+            learner: Learner::new(config.common(), observation, names, context.num_envs, pace),
             head,
             target: online.clone(),
             adam: PackedAdam::new(&online, adam),
-            replay: Replay::new(config.replay_len, observation.account, config.sampling),
-            horizons: vec![Horizon::new(config.n_steps, config.discount); context.num_envs],
             dropout_rng: rng.stream("dropout", 0),
-            counters: Counters::default(),
-            frame: None,
             tally: Tally::default(),
             work: Work { gradient: Some(online.gradient()), ..Work::default() },
             online,
@@ -138,20 +107,6 @@ impl DoubleDqn {
         q.clear();
         self.online.infer(x, network).for_each(|outputs| self.head.extend(outputs, q));
     }
-
-    fn num_actions(&self) -> usize {
-        self.opposites.len()
-    }
-}
-
-/// The opposite of each action; the action itself where there is none.
-fn opposites(names: &[&str]) -> Vec<u32> {
-    let place = |name: &str| names.iter().position(|other| *other == name);
-    let opposite = |(i, name): (usize, &&str)| {
-        let pairs = OPPOSITES.iter().flat_map(|[a, b]| [(a, b), (b, a)]);
-        pairs.filter(|(one, _)| *one == name).find_map(|(_, other)| place(other)).unwrap_or(i) as u32
-    };
-    names.iter().enumerate().map(opposite).collect()
 }
 
 /// Buffers of acting.
@@ -183,17 +138,11 @@ impl Policy for DoubleDqn {
         let ActionBatch::Discrete(actions) = &mut out.actions else {
             unreachable!("the agent refused other actions when it was built")
         };
-        let epsilon = match mode {
-            ActMode::Sample => self.config.epsilon.at(self.counters.env_steps),
-            ActMode::Greedy => 0.0,
-        };
         SCRATCH.with_borrow_mut(|scratch| {
             self.infer(seen, scratch);
-            for (i, q) in scratch.q.chunks_exact(self.num_actions()).enumerate() {
-                let greedy = best(q);
-                let explores = mode == ActMode::Sample && uniform_f64(rng) < epsilon;
-                actions[i] = if explores { below(rng, q.len() as u32) } else { greedy as u32 };
-                (out.log_prob[i], out.value[i]) = (0.0, q[greedy]);
+            for (i, q) in scratch.q.chunks_exact(self.learner.num_actions()).enumerate() {
+                let Choice { taken, value, .. } = self.learner.choose(q, mode, rng);
+                (actions[i], out.log_prob[i], out.value[i]) = (taken, 0.0, value);
             }
         });
         Ok(())
@@ -202,72 +151,31 @@ impl Policy for DoubleDqn {
 
 impl Agent for DoubleDqn {
     fn mirror(&self, decisions: &Decisions, out: &mut ActionBatch) -> bool {
-        let (ActionBatch::Discrete(actions), ActionBatch::Discrete(out)) = (&decisions.actions, out) else {
-            unreachable!("the agent refused other actions when it was built")
-        };
-        let twins = actions.iter().map(|action| self.opposites[*action as usize]);
-        out.iter_mut().zip(twins).for_each(|(to, twin)| *to = twin);
-        self.config.mirrored && out != actions
+        self.learner.mirror(decisions, out)
     }
 
     fn observe(&mut self, step: Experience<'_>) -> Result<(), AgentError> {
         let ActionBatch::Discrete(actions) = &step.decisions.actions else {
             unreachable!("the agent refused other actions when it was built")
         };
-        self.frame.get_or_insert_with(|| step.after.next.frame.clone());
-        let account = self.observation.account;
-        let clip = |reward: f64| match self.config.reward_clip {
-            0.0 => reward as f32,
-            limit => reward.clamp(-limit, limit) as f32,
-        };
-        for (i, &action) in actions.iter().enumerate() {
-            let before = Seen { row: step.before.last_row[i], account: &step.before.account[i * account..][..account] };
-            let status = step.after.statuses[i];
-            let shown = if status == Status::Running { step.after.next } else { step.after.end };
-            let after = Seen { row: shown.last_row[i], account: shown.account(i) };
-            let reward = clip(step.after.rewards[i]);
-            let new = Transition { before, action, reward, steps: 1, status, after };
-            self.horizons[i].push(&new, &mut self.replay);
-            if let Some((ActionBatch::Discrete(twins), outcomes)) = step.mirrored
-                && twins[i] != action
-            {
-                let account = &outcomes.account[i * account..][..account];
-                let after = Seen { row: outcomes.last_row[i], account };
-                let (reward, status) = (clip(outcomes.rewards[i]), outcomes.statuses[i]);
-                self.replay.push(&Transition { before, action: twins[i], reward, steps: 1, status, after });
-            }
-        }
-        self.counters.env_steps += actions.len() as u64;
-        self.counters.since_learnt += 1;
-        self.counters.since_update += 1;
-        self.tally.all_ended = step.after.statuses.iter().all(|status| *status != Status::Running);
+        self.learner.observe(&step, |i| actions[i]);
         Ok(())
     }
 
     fn update(&mut self, rng: &mut Rng) -> Result<Option<UpdateStats>, AgentError> {
-        let filled = self.replay.len() >= self.config.warm_up.max(1);
-        if filled && self.counters.since_learnt >= self.config.learn_every {
-            self.counters.since_learnt = 0;
-            for _ in 0..self.config.gradient_steps {
-                self.learn(rng)?;
-            }
+        for _ in 0..self.learner.gradient_steps_due() {
+            self.learn(rng)?;
         }
-        let due = match self.rollout_len {
-            RolloutLen::Steps(steps) => self.counters.since_update >= steps,
-            RolloutLen::Episode(_) => self.tally.all_ended,
-        };
-        if !due || self.tally.steps == 0.0 {
+        if !self.learner.ends_update(self.tally.steps) {
             return Ok(None);
         }
-        self.counters.since_update = 0;
-        self.counters.updates += 1;
-        let epsilon = self.config.epsilon.at(self.counters.env_steps);
-        Ok(Some(std::mem::take(&mut self.tally).stats(epsilon, self.replay.len())))
+        let (epsilon, replay_len) = (self.learner.epsilon(), self.learner.replay_len());
+        Ok(Some(std::mem::take(&mut self.tally).stats(epsilon, replay_len)))
     }
 
     fn explain(&self, seen: Observations<'_>, _: &Memory) -> Result<Explanation, AgentError> {
         let mut q = self.values(seen);
-        q.truncate(self.num_actions());
+        q.truncate(self.learner.num_actions());
         Ok(Explanation { of_actions: vec![("q", q)], ..Explanation::default() })
     }
 
@@ -276,26 +184,18 @@ impl Agent for DoubleDqn {
         self.online.save("weights/", to);
         self.target.save("target/", to);
         self.adam.save("adam/", &self.online, to);
-        self.replay.save("replay/", to);
-        to.put_value("horizons", &self.horizons);
+        self.learner.save(to);
         to.put_value("dropout_rng", &self.dropout_rng);
-        to.put_value("counters", &self.counters);
         Ok(())
     }
 
     fn restore(&mut self, from: &Checkpoint) -> Result<(), AgentError> {
-        let horizons: Vec<Horizon> = from.value("horizons")?;
-        let fits = |(now, saved): (&Horizon, &Horizon)| now.fits(saved, self.observation.account);
-        if horizons.len() != self.horizons.len() || !self.horizons.iter().zip(&horizons).all(fits) {
-            return Err(CheckpointError::Decode("entry `horizons`: of other environments or steps".into()).into());
-        }
-        self.dropout_rng = from.value("dropout_rng")?;
-        self.counters = from.value("counters")?;
+        let dropout_rng = from.value("dropout_rng")?;
         self.online.restore("weights/", from)?;
         self.target.restore("target/", from)?;
         self.adam.restore("adam/", &self.online, from)?;
-        self.replay.restore("replay/", from)?;
-        (self.horizons, self.tally) = (horizons, Tally::default());
+        self.learner.restore(from)?;
+        (self.dropout_rng, self.tally) = (dropout_rng, Tally::default());
         Ok(())
     }
 }

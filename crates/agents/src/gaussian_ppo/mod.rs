@@ -283,7 +283,7 @@ impl GaussianPpo {
         let slopes = gradient.means.iter().zip(learnt.means).map(|(d, mean)| d * self.law.slope(*mean));
         let d_outputs = slopes.chain(std::iter::repeat(0.0)).take(means.len()).collect();
         gradient.values.resize(values_host.len(), 0.0);
-        let mut grads = ppo::backward(vec![(&outputs, d_outputs), (&values, gradient.values)])?;
+        let mut grads = nn::backward(vec![(&outputs, d_outputs), (&values, gradient.values)])?;
         if let Some(log_std) = self.network.learned_log_std() {
             let gradient = candle_core::Tensor::from_vec(gradient.log_std, log_std.shape(), log_std.device());
             grads.insert(log_std, gradient.map_err(compute_error("the gradient of the deviations"))?);

@@ -211,7 +211,7 @@ impl LstmPpo {
         let d_learnt = (&mut gradient.logits[..rows * self.num_actions], &mut gradient.values[..rows]);
         let loss = losses::ppo_clip(&learnt, &config, d_learnt.0, d_learnt.1);
         self.require_finite("the loss", loss.loss, batch, &learnt)?;
-        let grads = ppo::backward(vec![(&output, gradient.join())])?;
+        let grads = nn::backward(vec![(&output, gradient.join())])?;
         let norm = optim::global_norm(&self.network.params, &grads)?;
         self.require_finite("the norm of the gradient", norm, batch, &learnt)?;
         let scale = match self.config.max_grad_norm {

@@ -1,3 +1,4 @@
+use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, Layout, Storage, Tensor};
 use pavlov_rl_core::AgentError;
 
@@ -34,4 +35,21 @@ pub(crate) fn with_slice<R>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> R) -> 
     }
     drop(storage);
     Ok(read(&tensor.flatten_all()?.to_vec1::<f32>()?))
+}
+
+/// Gradients of the sum of `output * gradient of the loss with respect to it` over all outputs: the chain rule through
+/// the graph.
+pub(crate) fn backward(outputs: Vec<(&Tensor, Vec<f32>)>) -> Result<GradStore, AgentError> {
+    let mut total: Option<Tensor> = None;
+    for (output, gradient) in outputs {
+        let gradient = Tensor::from_vec(gradient, output.shape(), output.device());
+        let part = gradient.and_then(|gradient| (output * gradient)?.sum_all());
+        let sum = part.and_then(|part| match &total {
+            Some(total) => total + part,
+            None => Ok(part),
+        });
+        total = Some(sum.map_err(compute_error("the backward pass"))?);
+    }
+    let total = total.expect("a network has outputs");
+    total.backward().map_err(compute_error("the backward pass"))
 }

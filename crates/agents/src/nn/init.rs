@@ -19,6 +19,14 @@ pub fn linear(params: &mut Params, name: &str, inputs: usize, outputs: usize, rn
     params.insert(&format!("{name}.weight"), &[outputs, inputs], uniform(inputs, outputs * inputs, rng))
 }
 
+/// Adds a matrix `name` `[outputs, inputs]` that is drawn as the weight of a [`linear`] layer.
+///
+/// # Errors
+/// [`AgentError::Compute`] if the device cannot hold it.
+pub fn weight(params: &mut Params, name: &str, inputs: usize, outputs: usize, rng: &mut Rng) -> Result<(), AgentError> {
+    params.insert(name, &[outputs, inputs], uniform(inputs, outputs * inputs, rng))
+}
+
 /// Adds `<name>.packed`, the parameters of [`super::lstm::sequence`].
 ///
 /// A checkpoint shows them as `<name>.weight_ih` `[4H, I]`, `.weight_hh` `[4H, H]`, `.bias_ih` `[4H]` and

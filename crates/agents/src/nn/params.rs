@@ -121,6 +121,33 @@ impl Params {
         host(self.tensor(name))
     }
 
+    /// A copy that later updates do not reach.
+    ///
+    /// # Errors
+    /// [`AgentError::Compute`] if the device cannot hold it.
+    pub fn duplicate(&self) -> Result<Self, AgentError> {
+        let copy = |entry: &Entry| -> candle_core::Result<Entry> {
+            Ok(Entry { var: Var::from_tensor(&entry.var.as_tensor().copy()?)?, parts: entry.parts.clone() })
+        };
+        let copy = |(name, entry): (&String, &Entry)| Ok((name.clone(), copy(entry)?));
+        let entries = self.entries.iter().map(copy).collect::<candle_core::Result<_>>();
+        Ok(Self { device: self.device.clone(), entries: entries.map_err(compute_error("copying parameters"))? })
+    }
+
+    /// Moves every parameter by `share` of the way to that of another network; 1 makes them equal.
+    ///
+    /// # Errors
+    /// [`AgentError::Compute`] if the networks differ in shape.
+    pub fn move_towards(&mut self, other: &Self, share: f64) -> Result<(), AgentError> {
+        for (to, from) in self.entries.values().zip(other.entries.values()) {
+            let (now, aim) = (to.var.as_tensor(), from.var.as_tensor());
+            let moved = || if share == 1.0 { aim.copy() } else { now + ((aim - now)? * share)? };
+            let moved = moved().and_then(|moved| to.var.set(&moved.detach()));
+            moved.map_err(compute_error("following the online network"))?;
+        }
+        Ok(())
+    }
+
     /// Writes every parameter as `<prefix><name>`.
     ///
     /// # Errors
@@ -183,6 +210,20 @@ mod tests {
             assert_eq!(to.host(name).unwrap(), from.host(name).unwrap());
         }
         assert_eq!(view.to_vec2::<f32>().unwrap(), [[1.0, 2.0], [3.0, 4.0]]);
+    }
+
+    #[test]
+    fn a_copy_stands_still_until_it_is_moved() {
+        let mut online = sample(1.0);
+        let mut target = online.duplicate().unwrap();
+        let mut checkpoint = Checkpoint::default();
+        sample(3.0).save("", &mut checkpoint).unwrap();
+        online.restore("", &checkpoint).unwrap();
+        assert_eq!(target.host("b.weight").unwrap(), [1.0, 2.0, 3.0, 4.0]);
+        target.move_towards(&online, 0.25).unwrap();
+        assert_eq!(target.host("b.weight").unwrap(), [1.5, 2.0, 3.0, 4.0]);
+        target.move_towards(&online, 1.0).unwrap();
+        assert_eq!(target.host("a.packed").unwrap(), online.host("a.packed").unwrap());
     }
 
     #[test]

@@ -3,9 +3,7 @@
 mod horizon;
 mod sum_tree;
 
-use pavlov_rl_core::{
-    AgentError, Checkpoint, CheckpointError, Frame, ObservationSpec, Rng, Status, below, uniform_f64,
-};
+use pavlov_rl_core::{AgentError, Checkpoint, CheckpointError, Rng, Snapshot, Status, below, uniform_f64};
 use serde::{Deserialize, Serialize};
 
 pub use self::horizon::Horizon;
@@ -82,21 +80,21 @@ struct Priorities {
     most: f64,
 }
 
-/// Transitions drawn from a [`Replay`], gathered; kept between draws.
+/// Transitions drawn from a [`Replay`]; kept between draws.
 #[derive(Clone, Debug, Default)]
 pub struct ReplayBatch {
     /// Places in the ring `[B]`.
     pub places: Vec<usize>,
-    /// Flattened observations before `[B, O]`.
-    pub before: Vec<f32>,
+    /// What was seen before `[B]`.
+    pub before: Snapshot,
     /// Actions `[B]`.
     pub actions: Vec<u32>,
     /// Rewards `[B]`.
     pub rewards: Vec<f32>,
     /// Discount of what comes after, 0 where nothing does, `[B]`.
     pub discounts: Vec<f32>,
-    /// Flattened observations after `[B, O]`.
-    pub after: Vec<f32>,
+    /// What was seen after `[B]`.
+    pub after: Snapshot,
     /// Weights in the loss `[B]`.
     pub weights: Vec<f32>,
 }
@@ -185,18 +183,11 @@ impl Replay {
         self.next = (i + 1) % self.capacity;
     }
 
-    /// Draws `n` transitions with replacement and gathers them; `progress` of the training lies in 0..=1.
+    /// Draws `n` transitions with replacement; `progress` of the training lies in 0..=1.
     ///
     /// # Panics
     /// If there is nothing to draw from.
-    pub fn sample(
-        &self,
-        n: usize,
-        progress: f64,
-        (frame, spec, discount): (&Frame, ObservationSpec, f64),
-        rng: &mut Rng,
-        batch: &mut ReplayBatch,
-    ) {
+    pub fn sample(&self, n: usize, progress: f64, discount: f64, rng: &mut Rng, batch: &mut ReplayBatch) {
         assert!(!self.is_empty(), "a draw from an empty replay");
         let ReplayBatch { places, before, actions, rewards, discounts, after, weights } = batch;
         places.clear();
@@ -208,17 +199,21 @@ impl Replay {
             }
             Some(p) => p.draw(n, self.len(), progress, rng, places, weights),
         }
-        for numbers in [&mut *before, &mut *after, &mut *rewards, &mut *discounts] {
+        for seen in [&mut *before, &mut *after] {
+            seen.last_row.clear();
+            seen.account.clear();
+        }
+        for numbers in [&mut *rewards, &mut *discounts] {
             numbers.clear();
         }
         actions.clear();
         for &i in places.iter() {
-            let [first, last] = self.rows[i];
-            let (account_before, account_after) =
-                self.accounts[i * 2 * self.account..][..2 * self.account].split_at(self.account);
-            for (to, row, account) in [(&mut *before, first, account_before), (&mut *after, last, account_after)] {
-                to.extend_from_slice(frame.window(row, spec.window));
-                to.extend_from_slice(account);
+            let accounts = self.accounts[i * 2 * self.account..][..2 * self.account].split_at(self.account);
+            for (to, row, account) in
+                [(&mut *before, self.rows[i][0], accounts.0), (&mut *after, self.rows[i][1], accounts.1)]
+            {
+                to.last_row.push(row);
+                to.account.extend_from_slice(account);
             }
             actions.push(self.actions[i]);
             rewards.push(self.rewards[i]);

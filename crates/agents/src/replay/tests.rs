@@ -2,12 +2,7 @@ use pavlov_rl_core::RngTree;
 
 use super::*;
 
-const SPEC: ObservationSpec = ObservationSpec { window: 2, features: 1, account: 2 };
 const PRIORITISED: Sampling = Sampling::Prioritised { alpha: 0.7, beta: 0.4 };
-
-fn frame() -> Frame {
-    Frame::new(1, (0..1000).map(|row| row as f32).collect())
-}
 
 /// Transition number `i`: every number tells of it.
 fn push(replay: &mut Replay, i: u32) {
@@ -18,7 +13,7 @@ fn push(replay: &mut Replay, i: u32) {
 
 fn draw(replay: &Replay, n: usize, rng: &mut Rng) -> ReplayBatch {
     let mut batch = ReplayBatch::default();
-    replay.sample(n, 0.0, (&frame(), SPEC, 0.5), rng, &mut batch);
+    replay.sample(n, 0.0, 0.5, rng, &mut batch);
     batch
 }
 
@@ -31,11 +26,11 @@ fn the_ring_keeps_the_newest_and_a_draw_gathers_what_belongs_together() {
         let batch = draw(&replay, 500, &mut RngTree::new(1).stream("shuffle", 0));
         let mut seen = [false; 23];
         for b in 0..500 {
-            let x = batch.before[b * 4 + 2];
+            let x = batch.before.account[b * 2];
             let i = x as u32;
             seen[i as usize] = true;
-            assert_eq!(batch.before[b * 4..][..4], [x, x + 1.0, x, -x]);
-            assert_eq!(batch.after[b * 4..][..4], [x + 1.0, x + 2.0, x + 0.5, x]);
+            assert_eq!((batch.before.last_row[b], &batch.before.account[b * 2..][..2]), (i + 1, &[x, -x][..]));
+            assert_eq!((batch.after.last_row[b], &batch.after.account[b * 2..][..2]), (i + 2, &[x + 0.5, x][..]));
             assert_eq!((batch.actions[b], batch.rewards[b]), (i % 3, 10.0 * x));
             let discount = if i % 5 == 4 { 0.0 } else { 0.5f32.powi(1 + (i % 2) as i32) };
             assert_eq!((batch.discounts[b], batch.weights[b]), (discount, 1.0));
