@@ -82,10 +82,7 @@ pub(crate) struct Common {
     pub(crate) max_grad_norm: f64,
     pub(crate) discount: f64,
     pub(crate) n_steps: usize,
-    /// Largest size of a reward; 0 for no limit.
     pub(crate) reward_clip: f64,
-    /// What a reward is then multiplied by.
-    pub(crate) reward_scale: f64,
     pub(crate) huber_delta: f64,
     pub(crate) learn_every: u32,
     pub(crate) gradient_steps: u32,
@@ -100,11 +97,7 @@ pub(crate) struct Common {
 impl Common {
     /// The bounds of the values.
     pub(crate) fn rules(&self) -> Vec<Rule> {
-        let positive = [
-            ("learning_rate", self.learning_rate),
-            ("huber_delta", self.huber_delta),
-            ("reward_scale", self.reward_scale),
-        ];
+        let positive = [("learning_rate", self.learning_rate), ("huber_delta", self.huber_delta)];
         let not_negative = [("max_grad_norm", self.max_grad_norm), ("reward_clip", self.reward_clip)];
         let share =
             [("discount", self.discount), ("epsilon.start", self.epsilon.start), ("epsilon.end", self.epsilon.end)];
@@ -251,8 +244,8 @@ impl Learner {
         self.frame.get_or_insert_with(|| step.after.next.frame.clone());
         let (account, num_envs) = (self.observation.account, self.horizons.len());
         let clip = |reward: f64| match self.common.reward_clip {
-            0.0 => (self.common.reward_scale * reward) as f32,
-            limit => (self.common.reward_scale * reward.clamp(-limit, limit)) as f32,
+            0.0 => reward as f32,
+            limit => reward.clamp(-limit, limit) as f32,
         };
         for i in 0..num_envs {
             let action = taken(i);

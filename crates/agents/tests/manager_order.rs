@@ -171,8 +171,8 @@ fn what_does_not_fit_is_refused_by_name() {
     assert!(refused(columns, &context(&spec(9, choices.action.clone()))).contains("window of 9 rows"));
     let episode = AgentContext { rollout_len: RolloutLen::Episode(EpisodeWord::Episode), ..context(&choices) };
     assert!(refused(config(), &episode).contains("num_envs = 1"));
-    let wrong = ManagerOrderConfig { body: Body::Plain, hidden: 0, manager_weight: 1.0, reward_scale: 0.0, ..config() };
+    let wrong = ManagerOrderConfig { body: Body::Plain, hidden: 0, manager_weight: 1.0, ..config() };
     let problems = wrong.validate();
-    assert_eq!(problems.len(), 4, "{problems:?}");
+    assert_eq!(problems.len(), 3, "{problems:?}");
     assert!(problems.iter().any(|p| p.contains("attention") && p.contains("plain")), "{problems:?}");
 }

@@ -119,7 +119,6 @@ impl DoubleDqnConfig {
             discount: self.discount,
             n_steps: self.n_steps,
             reward_clip: self.reward_clip,
-            reward_scale: 1.0,
             huber_delta: self.huber_delta,
             learn_every: self.learn_every,
             gradient_steps: self.gradient_steps,

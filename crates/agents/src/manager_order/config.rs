@@ -39,8 +39,6 @@ pub struct ManagerOrderConfig {
     pub n_steps: usize,
     /// Largest size of a reward that is learnt from; 0 for no limit. Default 0 (the article divides by the largest so far).
     pub reward_clip: f64,
-    /// What a reward is multiplied by before it is learnt from; changes of a log net worth are small. Default 1.
-    pub reward_scale: f64,
     /// Error up to which a loss is quadratic. Default 1: the article.
     pub huber_delta: f64,
     /// Transitions of a gradient step. Default 32: the article.
@@ -79,7 +77,6 @@ impl Default for ManagerOrderConfig {
             discount: 0.99,
             n_steps: 1,
             reward_clip: 0.0,
-            reward_scale: 1.0,
             huber_delta: 1.0,
             batch_size: 32,
             learn_every: 1,
@@ -151,7 +148,6 @@ impl ManagerOrderConfig {
             discount: self.discount,
             n_steps: self.n_steps,
             reward_clip: self.reward_clip,
-            reward_scale: self.reward_scale,
             huber_delta: self.huber_delta,
             learn_every: self.learn_every,
             gradient_steps: self.gradient_steps,

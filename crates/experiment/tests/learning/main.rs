@@ -8,6 +8,7 @@ mod common;
 mod double_dqn;
 mod game;
 mod gaussian_ppo;
+mod manager_order;
 mod martingale;
 mod memory;
 mod oracle;
