@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 import long_short_env as long_short
+import manager_order
 import metric_set
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
 from double_dqn import double_q_loss, double_q_targets, network
@@ -253,6 +254,26 @@ def gaussian_ppo_gives_the_golden_loss() -> str:
     return "1e-5"
 
 
+def attention_gives_the_golden_numbers() -> str:
+    """Outputs and the gradients of the network's weights, to 1e-5."""
+    for path in golden("learning", "bilstm_attention_*.json"):
+        case = json.loads(path.read_text())
+        weights = {key: torch.tensor(value) for key, value in case["weights"].items()}
+        for theirs, ours in (("attn.Q", "query"), ("attn.K", "key"), ("attn.V", "value"), ("fc", "head")):
+            weights |= {f"{ours}.{part}": weights.pop(f"{theirs}.{part}") for part in ("weight", "bias")}
+        outputs, width = weights["head.weight"].shape
+        net = manager_order.Network(case["config"]["input_size"], outputs, width // 2)
+        net.load_state_dict(weights)
+        out = net(torch.tensor(case["input"]["x"]).transpose(0, 1))
+        out = out.softmax(1) if "action" in case["output"] else out
+        np.testing.assert_allclose(out.detach(), case["output"]["out"], rtol=1e-5, atol=1e-6, err_msg=path.name)
+        (out * torch.tensor(case["input"]["loss_weight"])).sum().backward()
+        got = {"attn.Q.weight": net.query.weight, "lstm.weight_ih_l0": net.lstm.weight_ih_l0, "fc.bias": net.head.bias}
+        for name, weight in got.items():
+            np.testing.assert_allclose(weight.grad, case["grad"][name], rtol=1e-4, atol=1e-6, err_msg=f"{path.name} {name}")
+    return "1e-5, gradients to 1e-4"
+
+
 CHECKS = (
     quantstats_means_what_ours_means,
     one_copy_replays_the_golden_games,
@@ -264,6 +285,7 @@ CHECKS = (
     double_dqn_gives_the_golden_numbers,
     two_funds_replay_the_golden_games,
     gaussian_ppo_gives_the_golden_loss,
+    attention_gives_the_golden_numbers,
 )
 
 

@@ -9,6 +9,7 @@ import torch
 from gymnasium import Env
 
 import long_short_env as long_short
+import manager_order
 import market_data
 import metric_set
 from bitcoin_env import Game, ManyCopies, OneCopy, random_walk
@@ -222,6 +223,16 @@ def gaussian_ppo() -> Call:
     return Loop().update
 
 
+def orders(make: type[manager_order.Loop] | type[manager_order.Learner]) -> Callable[[], Call]:
+    """A step of the whole loop, or of the learner alone."""
+
+    def prepare() -> Call:
+        torch.manual_seed(1)
+        return make().step
+
+    return prepare
+
+
 COMPARISONS: tuple[Comparison, ...] = (
     Comparison(
         "Bitcoin environment, one copy",
@@ -282,6 +293,15 @@ COMPARISONS: tuple[Comparison, ...] = (
         "env steps/s",
         Ours("gaussian_ppo", "gaussian_ppo/whole", FUND_STEPS),
         (Peer("PyTorch, fused Adam", gaussian_ppo, FUND_STEPS),),
+    ),
+    Comparison(
+        "manager and order networks, one environment, a learning step each step",
+        "env steps/s",
+        Ours("manager_order", "manager_order/loop"),
+        (
+            Peer("PyTorch, fused Adam", orders(manager_order.Loop)),
+            Peer("PyTorch, the learning step alone", orders(manager_order.Learner)),
+        ),
     ),
     Comparison(
         "MACD, ATR and three EMA over 1,000,000 bars",
