@@ -101,8 +101,10 @@ impl Adam {
 
     /// Moves the parameters against their gradients times `scale` (the factor of [`clip_factor`], or 1).
     ///
+    /// The moments are in host memory: a parameter on another device comes here for its step and goes back.
+    ///
     /// # Errors
-    /// [`AgentError::Compute`] if a parameter has no gradient, or is not in host memory.
+    /// [`AgentError::Compute`] if a parameter has no gradient, or cannot be moved.
     ///
     /// # Panics
     /// If these are not the parameters that the optimiser was made for.
@@ -111,9 +113,12 @@ impl Adam {
         self.steps += 1;
         let constants = Constants::new(self.config, self.steps, lr, scale);
         for ((name, var), moments) in params.iter().zip(self.moments.values_mut()) {
-            let grad = gradient(name, var, grads)?.contiguous().map_err(compute_error("adam"))?;
-            let op = AdamOp { constants, moments: Mutex::new(moments) };
-            var.as_tensor().inplace_op2(&grad, &op).map_err(compute_error("adam"))?;
+            let grad = gradient(name, var, grads)?;
+            let stepped = match var.device().is_cpu() {
+                true => step_in_place(var, grad, constants, moments),
+                false => step_from_afar(var, grad, constants, moments),
+            };
+            stepped.map_err(compute_error("adam"))?;
         }
         Ok(())
     }
@@ -145,6 +150,20 @@ impl Adam {
         (self.steps, self.moments) = (steps, moments);
         Ok(())
     }
+}
+
+fn step_in_place(var: &Var, grad: &Tensor, constants: Constants, moments: &mut Moments) -> candle_core::Result<()> {
+    let op = AdamOp { constants, moments: Mutex::new(moments) };
+    var.as_tensor().inplace_op2(&grad.contiguous()?, &op)
+}
+
+/// The same for a parameter on another device.
+fn step_from_afar(var: &Var, grad: &Tensor, constants: Constants, moments: &mut Moments) -> candle_core::Result<()> {
+    let host = |tensor: &Tensor| with_slice(tensor, <[f32]>::to_vec);
+    let (mut param, grad) = (host(var.as_tensor())?, host(grad)?);
+    let Moments { mean, square } = moments;
+    Isa::best().run(Update { constants, param: &mut param, grad: &grad, mean, square });
+    var.set(&Tensor::from_vec(param, var.shape(), var.device())?)
 }
 
 fn gradient<'a>(name: &str, var: &Var, grads: &'a GradStore) -> Result<&'a Tensor, AgentError> {
@@ -297,6 +316,24 @@ mod tests {
         let grads = (a + b).unwrap().backward().unwrap();
         let norm = global_norm(params, &grads).unwrap();
         adam.step(params, &grads, 0.01, clip_factor(norm, 0.5)).unwrap();
+    }
+
+    #[test]
+    fn a_step_from_afar_is_the_same_step() {
+        type Stepping = fn(&Var, &Tensor, Constants, &mut Moments) -> candle_core::Result<()>;
+        let (near, far) = (sample(), sample());
+        for (params, step) in [(&near, step_in_place as Stepping), (&far, step_from_afar as Stepping)] {
+            let mut adam = Adam::new(params, AdamConfig { weight_decay: 0.01, ..AdamConfig::default() });
+            for steps in 1..=3 {
+                let constants = Constants::new(adam.config, steps, 0.01, 0.5);
+                let grads = params.tensor("b").sin().unwrap().sum_all().unwrap().backward().unwrap();
+                let (_, var) = params.iter().find(|(name, _)| *name == "b").unwrap();
+                let moments = adam.moments.get_mut("b").unwrap();
+                step(var, grads.get(var).unwrap(), constants, moments).unwrap();
+            }
+        }
+        assert_eq!(near.host("b").unwrap(), far.host("b").unwrap());
+        assert_ne!(near.host("b").unwrap(), sample().host("b").unwrap());
     }
 
     #[test]

@@ -139,7 +139,6 @@ pub(crate) fn require_finite(
     (what, value): (&'static str, f64),
     update: u64,
     batch: &RolloutBatch,
-    spec: ObservationSpec,
     save: impl FnOnce(&mut Checkpoint) -> Result<(), AgentError>,
 ) -> Result<(), AgentError> {
     if value.is_finite() {
@@ -147,7 +146,7 @@ pub(crate) fn require_finite(
     }
     let mut saved = Checkpoint::default();
     save(&mut saved)?;
-    batch.save(spec, &mut saved);
+    batch.save(&mut saved);
     Err(AgentError::NotFinite { what, value, update, batch: Box::new(saved) })
 }
 

@@ -1,7 +1,7 @@
 //! What on-policy agents keep between two updates.
 
 use pavlov_rl_core::{
-    ActionBatch, Checkpoint, Decisions, Experience, Frame, Memory, ObservationSpec, Snapshot, Status,
+    ActionBatch, Checkpoint, Decisions, Experience, Frame, Memory, ObservationSpec, Observations, Snapshot, Status,
 };
 
 use crate::returns;
@@ -34,8 +34,12 @@ pub struct RolloutBatch {
     pub steps: usize,
     /// Environments `B`.
     pub envs: usize,
-    /// Flattened observations `[T + 1, B, O]`.
-    pub observations: Vec<f32>,
+    /// What was seen, `[T + 1, B]`.
+    pub seen: Snapshot,
+    /// The table that its windows lie in.
+    pub frame: Frame,
+    /// Lengths of a single observation.
+    pub spec: ObservationSpec,
     /// Where an episode starts inside the rollout, `[T + 1, B]`.
     pub starts: Vec<bool>,
     /// Memory rows before the first step, `[B, width]`.
@@ -132,19 +136,22 @@ impl Rollout {
     pub fn batch(&self, envs: &[usize], spec: ObservationSpec) -> RolloutBatch {
         let frame = self.frame.as_ref().expect("a batch is made of pushed steps");
         let (steps, n) = (self.steps, self.num_envs);
-        let mut observations = Vec::with_capacity((steps + 1) * envs.len() * spec.flat_len());
+        let mut all = Snapshot::default();
         let mut starts = Vec::with_capacity((steps + 1) * envs.len());
         for (t, seen) in self.seen[..steps].iter().chain([&self.after]).enumerate() {
             let seen = seen.view(frame, spec);
             for &i in envs {
-                seen.extend_flat(i, &mut observations);
+                all.last_row.push(seen.last_row[i]);
+                all.account.extend_from_slice(seen.account(i));
                 starts.push(t > 0 && self.statuses[(t - 1) * n + i] != Status::Running);
             }
         }
         RolloutBatch {
             steps,
             envs: envs.len(),
-            observations,
+            seen: all,
+            frame: frame.clone(),
+            spec,
             starts,
             memory: envs.iter().flat_map(|&i| self.memory.row(i)).copied().collect(),
             actions: match self.actions.as_ref().expect("a batch is made of pushed steps") {
@@ -163,8 +170,13 @@ impl Rollout {
 }
 
 impl RolloutBatch {
+    /// What was seen, `[T + 1, B]`.
+    pub fn observations(&self) -> Observations<'_> {
+        self.seen.view(&self.frame, self.spec)
+    }
+
     /// Writes the batch as named arrays, statuses as 0 (running), 1 (terminated), 2 (truncated).
-    pub fn save(&self, spec: ObservationSpec, to: &mut Checkpoint) {
+    pub fn save(&self, to: &mut Checkpoint) {
         let Self { steps, envs, .. } = *self;
         let status = |s: &Status| match s {
             Status::Running => 0.0,
@@ -178,7 +190,9 @@ impl RolloutBatch {
         let shape: Vec<usize> = [steps, envs].into_iter().chain(width).collect();
         to.put_f32("actions", &shape, &actions);
         let statuses: Vec<f32> = self.statuses.iter().map(status).collect();
-        to.put_f32("observations", &[steps + 1, envs, spec.flat_len()], &self.observations);
+        let mut observations = Vec::new();
+        self.observations().flatten(&mut observations);
+        to.put_f32("observations", &[steps + 1, envs, self.spec.flat_len()], &observations);
         to.put_f32("memory", &[envs, self.memory.len() / envs], &self.memory);
         let columns = [
             ("log_probs", &self.log_probs),

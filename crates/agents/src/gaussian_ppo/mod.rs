@@ -26,7 +26,7 @@ pub use self::config::{Advantages, Bound, Deviation, GaussianPpoConfig, Hidden, 
 use self::law::Law;
 use self::network::{Acting, Network, Scratch};
 use crate::losses::{GaussianRows, PpoLossConfig, ppo_gaussian, smoothness};
-use crate::nn::{self, compute_error};
+use crate::nn::{self, Windows, compute_error};
 use crate::optim::{self, Adam, AdamConfig};
 use crate::ppo::{self, Estimates, Passes, Tally};
 use crate::registry::{AgentContext, RolloutLen};
@@ -45,6 +45,7 @@ pub struct GaussianPpo {
     total_updates: u64,
     network: Network,
     adam: Adam,
+    windows: Windows,
     acting: Acting,
     rollout: Rollout,
     updates: u64,
@@ -79,6 +80,7 @@ impl GaussianPpo {
         let sizes = [observation.flat_len(), low.len()];
         let network = Network::new(&config, sizes, &context.device, &mut rng.stream("init", 0))?;
         Ok(Self {
+            windows: Windows::new(&context.device),
             adam: Adam::new(&network.params, AdamConfig::default()),
             acting: network.acting()?,
             rollout: Rollout::new(context.num_envs),
@@ -246,7 +248,7 @@ impl GaussianPpo {
         rate: f64,
         tally: &mut Tally,
     ) -> Result<f64, AgentError> {
-        let [outputs, values] = self.network.forward(batch)?;
+        let [outputs, values] = self.network.forward(batch, &mut self.windows)?;
         let (means, values_host) = (self.means(&nn::host(&outputs)?), nn::host(&values)?);
         let log_std = self.network.log_std()?;
         let ActionBatch::Continuous { values: drawn, .. } = &batch.actions else {
@@ -270,7 +272,7 @@ impl GaussianPpo {
             loss.loss += smoothness(learnt.means, &goes_on, batch.envs, self.config.lam_a, &mut gradient.means);
         }
         let require_finite = |what, value| {
-            ppo::require_finite((what, value), self.updates, batch, self.observation, |to| {
+            ppo::require_finite((what, value), self.updates, batch, |to| {
                 self.network.params.save("weights/", to)?;
                 to.put_f32("means", &[rows, self.law.width()], learnt.means);
                 let columns = [("values", learnt.values), ("advantages", &advantages), ("targets", &targets)];

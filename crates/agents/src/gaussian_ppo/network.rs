@@ -5,7 +5,7 @@ use pavlov_rl_core::{AgentError, Observations, Rng};
 
 use super::config::{Deviation, GaussianPpoConfig};
 use crate::lstm_ppo::Body;
-use crate::nn::{Activation, DenseLayer, Linear, Params, compute_error, init, lstm};
+use crate::nn::{Activation, DenseLayer, Linear, Params, Windows, compute_error, init, lstm};
 use crate::rollout::RolloutBatch;
 
 const LOG_STD: &str = "log_std";
@@ -15,7 +15,6 @@ pub(super) struct Network {
     pub(super) params: Params,
     actor: Tower,
     critic: Tower,
-    inputs: usize,
     /// `ln` of the deviations if they are not learned.
     fixed: Option<Vec<f32>>,
 }
@@ -52,7 +51,7 @@ impl Network {
                 None
             }
         };
-        Ok(Self { params, actor, critic, inputs, fixed })
+        Ok(Self { params, actor, critic, fixed })
     }
 
     /// Numbers that an environment's memory holds: `h` and `c` of the actor, then of the critic.
@@ -71,10 +70,9 @@ impl Network {
     }
 
     /// Outputs of the actor `[T + 1, B, D]` and of the critic `[T + 1, B, 1]`, each in one pass.
-    pub(super) fn forward(&self, batch: &RolloutBatch) -> Result<[Tensor; 2], AgentError> {
-        let shape = (batch.steps + 1, batch.envs, self.inputs);
-        let x = Tensor::from_slice(&batch.observations, shape, self.params.device());
-        let x = x.map_err(compute_error("the forward pass"))?;
+    pub(super) fn forward(&self, batch: &RolloutBatch, windows: &mut Windows) -> Result<[Tensor; 2], AgentError> {
+        let x = windows.flat(batch.observations())?;
+        let x = x.reshape((batch.steps + 1, batch.envs, ())).map_err(compute_error("the forward pass"))?;
         let width = self.memory_width();
         Ok([self.actor.forward(&self.params, &x, batch, width)?, self.critic.forward(&self.params, &x, batch, width)?])
     }

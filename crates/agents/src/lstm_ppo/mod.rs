@@ -25,7 +25,7 @@ pub(crate) use self::config::parse;
 pub use self::config::{Body, LstmPpoConfig, Schedule};
 use self::network::{Actor, Network, Scratch};
 use crate::losses::{self, PpoLossConfig, PpoRows};
-use crate::nn;
+use crate::nn::{self, Windows};
 use crate::optim::{self, Adam, AdamConfig};
 use crate::ppo::{self, Estimates, Passes, Tally};
 use crate::registry::{AgentContext, RolloutLen};
@@ -42,6 +42,7 @@ pub struct LstmPpo {
     total_updates: u64,
     network: Network,
     adam: Adam,
+    windows: Windows,
     actor: Actor,
     rollout: Rollout,
     updates: u64,
@@ -65,6 +66,7 @@ impl LstmPpo {
         let inputs = observation.flat_len();
         let network = Network::new(&config, inputs, names.len(), &context.device, &mut init_rng)?;
         Ok(Self {
+            windows: Windows::new(&context.device),
             adam: Adam::new(&network.params, AdamConfig::default()),
             actor: network.actor()?,
             rollout: Rollout::new(context.num_envs),
@@ -181,7 +183,7 @@ impl Agent for LstmPpo {
 impl LstmPpo {
     /// One gradient step on a batch; the divergence of its policy from the one that acted.
     fn learn(&mut self, batch: &RolloutBatch, rate: f64, tally: &mut Tally) -> Result<f64, AgentError> {
-        let output = self.network.forward(batch)?;
+        let output = self.network.forward(batch, &mut self.windows)?;
         let heads = Heads::split(&nn::host(&output)?, self.num_actions);
         let LstmPpoConfig { discount, gae_lambda, cut_at_episode_end, .. } = self.config;
         let estimates = Estimates::gae(batch, &heads.values, discount, gae_lambda, cut_at_episode_end);
@@ -232,7 +234,7 @@ impl LstmPpo {
         rows: &PpoRows<'_>,
     ) -> Result<(), AgentError> {
         let shape = [batch.steps, batch.envs];
-        ppo::require_finite((what, value), self.updates, batch, self.observation, |to| {
+        ppo::require_finite((what, value), self.updates, batch, |to| {
             self.network.params.save("weights/", to)?;
             to.put_f32("logits", &[batch.steps, batch.envs, self.num_actions], rows.logits);
             let columns = [("values", rows.values), ("advantages", rows.advantages), ("targets", rows.targets)];

@@ -2,7 +2,7 @@ use candle_core::{Device, Tensor};
 use pavlov_rl_core::{AgentError, Observations, Rng};
 
 use super::config::{Body, LstmPpoConfig};
-use crate::nn::{Activation, DenseLayer, Linear, Params, compute_error, init, lstm};
+use crate::nn::{Activation, DenseLayer, Linear, Params, Windows, compute_error, init, lstm};
 use crate::rollout::RolloutBatch;
 
 const FC: &str = "fc";
@@ -17,7 +17,6 @@ const HEADS: &str = "heads";
 pub(super) struct Network {
     pub(super) params: Params,
     body: Body,
-    inputs: usize,
     hidden: usize,
 }
 
@@ -38,7 +37,7 @@ impl Network {
             Body::Dense => init::linear(&mut params, DENSE, fc, hidden, rng)?,
         }
         init::stacked(&mut params, HEADS, hidden, &[(POLICY, num_actions), (VALUE, 1)], rng)?;
-        Ok(Self { params, body, inputs, hidden })
+        Ok(Self { params, body, hidden })
     }
 
     /// Numbers that an environment's memory holds: `h`, then `c`.
@@ -50,10 +49,9 @@ impl Network {
     }
 
     /// Logits and value of every row in one pass, `[T + 1, B, A + 1]`.
-    pub(super) fn forward(&self, batch: &RolloutBatch) -> Result<Tensor, AgentError> {
-        let shape = (batch.steps + 1, batch.envs, self.inputs);
-        let x = Tensor::from_slice(&batch.observations, shape, self.params.device());
-        let x = x.map_err(compute_error("the forward pass"))?;
+    pub(super) fn forward(&self, batch: &RolloutBatch, windows: &mut Windows) -> Result<Tensor, AgentError> {
+        let x = windows.flat(batch.observations())?;
+        let x = x.reshape((batch.steps + 1, batch.envs, ())).map_err(compute_error("the forward pass"))?;
         let x = Linear::new(FC).then(Activation::Relu).forward(&self.params, &x)?;
         let y = match self.body {
             Body::Lstm => {

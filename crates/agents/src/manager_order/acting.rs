@@ -20,7 +20,7 @@ struct ActingNet {
 }
 
 enum Under {
-    Bilstm { cells: BiLstmCells, attention: Option<AttentionLayer> },
+    Bilstm(Box<(BiLstmCells, Option<AttentionLayer>)>),
     Plain([DenseLayer; 2]),
 }
 
@@ -121,10 +121,10 @@ impl ActingNet {
         let layer = |name, activation| DenseLayer::from_params(params, name, activation);
         let [hidden, inputs] = tower.sizes();
         let under = match tower.body() {
-            Body::Bilstm => Under::Bilstm {
-                cells: BiLstmCells::from_params(params, BODY, inputs, hidden)?,
-                attention: tower.attends().then(|| AttentionLayer::from_params(params, ATTENTION)).transpose()?,
-            },
+            Body::Bilstm => {
+                let attention = tower.attends().then(|| AttentionLayer::from_params(params, ATTENTION)).transpose()?;
+                Under::Bilstm(Box::new((BiLstmCells::from_params(params, BODY, inputs, hidden)?, attention)))
+            }
             Body::Plain => {
                 let [first, second] = LAYERS.map(|name| layer(name, Activation::Relu));
                 Under::Plain([first?, second?])
@@ -137,7 +137,8 @@ impl ActingNet {
     fn run(&self, x: &[f32], batch: usize, work: &mut Work) {
         let Work { body, y, attended, context, out } = work;
         match &self.under {
-            Under::Bilstm { cells, attention } => {
+            Under::Bilstm(layers) => {
+                let (cells, attention) = &**layers;
                 cells.forward(x, [self.tower.rows(), batch], body, y);
                 match attention {
                     Some(layer) => {

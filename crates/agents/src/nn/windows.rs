@@ -32,6 +32,29 @@ impl Windows {
         self.rows(seen.frame, &rows)?.reshape(shape).map_err(compute_error("gathering windows"))
     }
 
+    /// Whole observations, flattened, `[N, W * F + A]`.
+    ///
+    /// # Errors
+    /// [`AgentError::Compute`] if the device cannot hold them.
+    pub(crate) fn flat(&mut self, seen: Observations<'_>) -> Result<Tensor, AgentError> {
+        if !self.device.is_cpu() {
+            return self.flat_indexed(seen);
+        }
+        let mut numbers = Vec::new();
+        seen.flatten(&mut numbers);
+        let flat = Tensor::from_vec(numbers, (seen.len(), seen.spec.flat_len()), &self.device);
+        flat.map_err(compute_error("gathering observations"))
+    }
+
+    /// The same of windows that are taken from a copy of the frame where tensors live.
+    fn flat_indexed(&mut self, seen: Observations<'_>) -> Result<Tensor, AgentError> {
+        let (rows, accounts) = (self.gather(seen)?, self.accounts(seen)?);
+        let flat = rows.transpose(0, 1).and_then(|rows| rows.flatten_from(1)).and_then(|windows| {
+            if seen.spec.account == 0 { Ok(windows) } else { Tensor::cat(&[windows, accounts], 1) }
+        });
+        flat.map_err(compute_error("gathering observations"))
+    }
+
     /// Rows of a frame, `[N, F]`.
     ///
     /// # Errors
@@ -97,5 +120,10 @@ mod tests {
         let other = Frame::new(1, vec![7.0, 8.0]);
         assert_eq!(host(&windows.indexed(&other, &[1]).unwrap()).unwrap(), [8.0]);
         assert_eq!(host(&windows.accounts(seen).unwrap()).unwrap(), [0.5, 0.25]);
+        let mut flat = Vec::new();
+        seen.flatten(&mut flat);
+        for gathered in [windows.flat(seen).unwrap(), windows.flat_indexed(seen).unwrap()] {
+            assert_eq!((gathered.dims(), host(&gathered).unwrap()), (&[2, 7][..], flat.clone()));
+        }
     }
 }

@@ -10,11 +10,12 @@ use crate::nn::numerics::Isa;
 /// Runs an LSTM over `x` `[T, B, I]` from `state` `[2, B, H]` (`h`, then `c`); returns every `h`, `[T, B, H]`.
 ///
 /// `packed` are the flat parameters of [`crate::nn::init::lstm`]. `starts` `[T, B]` is true where an episode starts:
-/// that row's `h` and `c` are zeroed before the step, and no gradient passes. One node of candle's graph with an
-/// explicit backward pass, so `T` does not deepen the stack; the gradient of `x` is computed only if `x` tracks one.
+/// that row's `h` and `c` are zeroed before the step, and no gradient passes. In host memory it is one node of candle's
+/// graph with an explicit backward pass, so `T` does not deepen the stack; the gradient of `x` is computed only if `x`
+/// tracks one. On another device candle's own operations run.
 ///
 /// # Errors
-/// [`AgentError::Compute`] if the shapes do not fit, or the tensors are not `f32` in host memory.
+/// [`AgentError::Compute`] if the shapes do not fit, or the tensors are not `f32`.
 pub fn sequence(
     x: &Tensor,
     packed: &Tensor,
@@ -60,9 +61,43 @@ pub(super) fn apply(
     if let Some(starts) = starts.as_ref().filter(|s| s.len() != steps * batch) {
         bail!("starts must be [{steps}, {batch}], got {} flags", starts.len());
     }
+    if !x.device().is_cpu() {
+        return composed(x, packed, state, starts.as_deref());
+    }
     let (need_x, keep) = (x.track_op(), x.track_op() || packed.track_op() || state.track_op());
     let op = SequenceOp { dims, isa, starts, need_x, keep, saved: Mutex::new(None) };
     x.contiguous()?.apply_op3(&packed.contiguous()?, &state.contiguous()?, op)
+}
+
+/// The same of candle's own operations, step by step; a row that starts is multiplied by 0.
+pub(super) fn composed(
+    x: &Tensor,
+    packed: &Tensor,
+    state: &Tensor,
+    starts: Option<&[bool]>,
+) -> candle_core::Result<Tensor> {
+    let ((steps, batch, inputs), hidden) = (x.dims3()?, state.dim(2)?);
+    let gates = 4 * hidden;
+    let part = |at: usize, rows: usize, cols: usize| packed.narrow(0, at, rows * cols)?.reshape((rows, cols));
+    let (weight_ih, weight_hh) = (part(0, gates, inputs)?.t()?, part(gates * inputs, gates, hidden)?.t()?);
+    let at = gates * (inputs + hidden);
+    let bias = (part(at, 1, gates)? + part(at + gates, 1, gates)?)?;
+    let logistic = |z: &Tensor| (z.neg()?.exp()? + 1.0)?.recip();
+    let (mut h, mut c) = (state.get(0)?, state.get(1)?);
+    let mut outputs = Vec::with_capacity(steps);
+    for step in 0..steps {
+        if let Some(starts) = starts {
+            let keep: Vec<f32> = starts[step * batch..][..batch].iter().map(|start| f32::from(!start)).collect();
+            let keep = Tensor::from_vec(keep, (batch, 1), x.device())?.to_dtype(x.dtype())?;
+            (h, c) = (h.broadcast_mul(&keep)?, c.broadcast_mul(&keep)?);
+        }
+        let z = (x.get(step)?.matmul(&weight_ih)? + h.matmul(&weight_hh)?)?.broadcast_add(&bias)?;
+        let z = z.chunk(4, 1)?;
+        c = ((logistic(&z[1])? * c)? + (logistic(&z[0])? * z[2].tanh()?)?)?;
+        h = (logistic(&z[3])? * c.tanh()?)?;
+        outputs.push(h.clone());
+    }
+    Tensor::stack(&outputs, 0)
 }
 
 /// One call of [`sequence`]; what the forward pass keeps is freed with the graph.

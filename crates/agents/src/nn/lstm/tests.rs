@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use pavlov_rl_core::{Rng, RngTree, below, normal};
 
-use super::op::apply;
+use super::op::{apply, composed};
 use super::*;
 use crate::nn::numerics::Isa;
 
@@ -71,32 +71,8 @@ impl Case {
     }
 
     fn unrolled(&self, starts: Option<&Arc<[bool]>>) -> Result<[Vec<f64>; 4]> {
-        self.results(DType::F64, |vars| unrolled(self.shape, vars, starts.map(|s| &**s)))
+        self.results(DType::F64, |[x, packed, state]| composed(x, packed, state, starts.map(|s| &**s)))
     }
-}
-
-/// The definition, step by step; a row that starts is multiplied by 0.
-fn unrolled([t, b, i, h]: [usize; 4], [x, packed, state]: &[Var; 3], starts: Option<&[bool]>) -> Result<Tensor> {
-    let gates = 4 * h;
-    let part = |at: usize, rows: usize, cols: usize| packed.narrow(0, at, rows * cols)?.reshape((rows, cols));
-    let (weight_ih, weight_hh) = (part(0, gates, i)?.t()?, part(gates * i, gates, h)?.t()?);
-    let (bias_ih, bias_hh) = (part(gates * (i + h), 1, gates)?, part(gates * (i + h + 1), 1, gates)?);
-    let (mut hidden, mut cell) = (state.get(0)?, state.get(1)?);
-    let mut outputs = Vec::new();
-    for s in 0..t {
-        if let Some(starts) = starts {
-            let keep: Vec<f64> = starts[s * b..][..b].iter().map(|start| f64::from(u8::from(!start))).collect();
-            let keep = Tensor::from_vec(keep, (b, 1), &Device::Cpu)?;
-            (hidden, cell) = (hidden.broadcast_mul(&keep)?, cell.broadcast_mul(&keep)?);
-        }
-        let z = (x.get(s)?.matmul(&weight_ih)?.broadcast_add(&bias_ih)? + hidden.matmul(&weight_hh)?)?;
-        let z = z.broadcast_add(&bias_hh)?.chunk(4, 1)?;
-        let logistic = |z: &Tensor| (z.neg()?.exp()? + 1.0)?.recip();
-        cell = ((logistic(&z[1])? * cell)? + (logistic(&z[0])? * z[2].tanh()?)?)?;
-        hidden = (logistic(&z[3])? * cell.tanh()?)?;
-        outputs.push(hidden.clone());
-    }
-    Tensor::stack(&outputs, 0)
 }
 
 /// Largest difference, as a share of the largest number.
