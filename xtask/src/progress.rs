@@ -86,7 +86,8 @@ impl Shown {
         }
         if let Event::Experiment { name, number: (n, of), cells, trainings, done, folder } = event {
             self.begin_anew();
-            let what = format!("{name} ({n} of {of}): {cells} cells, {trainings} trainings, {done} of them finished");
+            let cells = if cells > 1 { format!("{cells} cells, ") } else { String::new() };
+            let what = format!("{name} ({n} of {of}): {cells}{trainings} trainings, {done} of them finished");
             self.bars.suspend(|| say(&format!("{what}; in {}", folder.display())));
         }
         let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{CONFIG, options};
 use pavlov_evaluation::{Baseline, BaselineReturns, Summary, TestSpan, Verdict};
@@ -60,8 +60,9 @@ impl Repository {
     }
 
     fn put(&self, name: &str, text: &str) {
-        std::fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        std::fs::write(self.path(name), text).unwrap();
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        pavlov_store::write_atomic(&OsDisk, &path, text.as_bytes()).unwrap();
     }
 
     fn text(&self, name: &str) -> String {
@@ -280,23 +281,53 @@ fn a_report_of_another_form_of_the_config_is_told() {
     assert_eq!(outdated, BTreeMap::from([("plain-published", 1), ("stocks", 2)]));
 }
 
-/// Makes what is missing of the named configs; trainings that took a step, and what was told of each experiment.
-fn make(place: &Repository, names: &[&str]) -> (Vec<String>, Vec<(String, usize, usize)>) {
-    let (trained, told) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+/// Trainings that took their first update, and of each experiment its trainings and how many of them were finished.
+type Told = (Vec<String>, Vec<(String, usize, usize)>);
+
+/// Makes what is missing of the named configs; asks to stop at an update.
+fn make_until(place: &Repository, names: &[&str], last: u64) -> (Told, Result<(), ExperimentError>) {
+    let (trained, told, stop) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()), AtomicBool::new(false));
     let progress = |event: Event<'_>| match event {
-        Event::Updated { cell, seed, update: 1, .. } => trained.lock().unwrap().push(format!("{cell}: {seed}")),
+        Event::Updated { cell, seed, update, .. } => {
+            if update == 1 {
+                trained.lock().unwrap().push(format!("{cell}: {seed}"));
+            }
+            stop.fetch_or(update == last, Ordering::SeqCst);
+        }
         Event::Experiment { name, trainings, done, .. } => {
             told.lock().unwrap().push((name.to_owned(), trainings, done));
         }
         _ => {}
     };
-    let hooks = Hooks { clock: &|| 0.0, progress: &progress, stop: &AtomicBool::new(false) };
+    let hooks = Hooks { clock: &|| 0.0, progress: &progress, stop: &stop };
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let options = options(place.root(), 2);
-    results_page::make(place.root(), DEMO, &names, &options, &hooks).unwrap_or_else(|error| panic!("{error}"));
+    let outcome = results_page::make(place.root(), DEMO, &names, &options(place.root(), 2), &hooks);
     let mut trained = trained.into_inner().unwrap();
     trained.sort();
-    (trained, told.into_inner().unwrap())
+    ((trained, told.into_inner().unwrap()), outcome)
+}
+
+fn make(place: &Repository, names: &[&str]) -> Told {
+    let (told, outcome) = make_until(place, names, u64::MAX);
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+    told
+}
+
+#[test]
+fn what_was_stopped_is_gone_on_with_to_the_same_reports() {
+    let (stopped, straight) = (Repository::new(), Repository::new());
+    for name in ["plain", "stocks"] {
+        let (_, outcome) = make_until(&stopped, &[name], 1);
+        assert!(outcome.unwrap_err().to_string().starts_with("stopped; everything is saved"), "{name}");
+    }
+    assert!(!stopped.path("docs/results/cells").exists(), "nothing is kept of what is not finished");
+    for place in [&stopped, &straight] {
+        make(place, &["plain", "stocks"]);
+    }
+    for cell in ["plain/report", "stocks/UP-1", "stocks/DOWN"] {
+        let report = |place: &Repository| place.text(&format!("docs/results/cells/{cell}.json"));
+        assert_eq!(report(&stopped), report(&straight), "{cell}");
+    }
 }
 
 #[test]

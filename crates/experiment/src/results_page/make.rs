@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pavlov_store::{create_dir_all, write_atomic};
+use pavlov_store::{Disk, create_dir_all, write_atomic};
 
 use crate::error::ExperimentError;
 use crate::hooks::{Event, Hooks};
@@ -81,11 +81,16 @@ fn make_one(
     bring_up(home, config, &matrix, &out, options, hooks)?;
     for cell in &matrix.cells {
         let bytes = pavlov_store::read(home.disk, &cell_folder(&matrix, cell, &out).join("report.json"))?;
-        let kept = home.report(config, cell);
-        if home.disk.read(&kept).ok().as_deref() != Some(&bytes[..]) {
-            kept.parent().map_or(Ok(()), |folder| create_dir_all(home.disk, folder))?;
-            write_atomic(home.disk, &kept, &bytes)?;
-        }
+        keep(home.disk, &home.report(config, cell), &bytes)?;
+    }
+    Ok(())
+}
+
+/// Writes a file unless it is there already.
+fn keep(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), ExperimentError> {
+    if disk.read(path).ok().as_deref() != Some(bytes) {
+        path.parent().map_or(Ok(()), |folder| create_dir_all(disk, folder))?;
+        write_atomic(disk, path, bytes)?;
     }
     Ok(())
 }
@@ -119,7 +124,7 @@ fn bring_up(
             plan.runs.clone_from(&cell.plan.runs);
             plan.eval.clone_from(&cell.plan.eval);
             plan.published.clone_from(&cell.plan.published);
-            write_atomic(home.disk, &out.join("plan.toml"), plan.to_text().as_bytes())?;
+            keep(home.disk, &out.join("plan.toml"), plan.to_text().as_bytes())?;
             matrix::resume(out, &all, options, hooks)?;
         }
         _ => _ = matrix::run(&home.config(config), &[], &all, out, options, hooks)?,
