@@ -1,14 +1,13 @@
 //! The table of a matrix: a row for each cell in each form, the means of the cells below.
 
-use crate::results_page::line::{Beside, Line, RANDOM};
+use crate::results_page::line::{Beside, Line, RANDOM, benchmark};
 use crate::results_page::made::Made;
 use crate::results_page::markdown::{Align, Grid, Unit};
 
 /// The table of all forms of a matrix.
 pub fn table(forms: &[Made]) -> String {
     let lines: Vec<Vec<Line>> = forms.iter().map(lines).collect();
-    let benchmark = lines.iter().flatten().next().map_or("benchmark", |line| &line.benchmark);
-    let mut grid = Grid::new(heads(&forms[0].axes.join(", "), benchmark));
+    let mut grid = Grid::new(heads(&forms[0].axes.join(", "), benchmark(lines.iter().flatten())));
     let mut labels: Vec<&str> = Vec::new();
     for line in lines.iter().flatten() {
         if !labels.contains(&line.label.as_str()) {

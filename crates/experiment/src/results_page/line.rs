@@ -149,6 +149,13 @@ fn beside(report: &Report, of: Of) -> Beside {
     }
 }
 
+/// The baseline that the verdicts of all lines are about.
+pub fn benchmark<'a>(lines: impl Iterator<Item = &'a Line>) -> &'a str {
+    let mut names = lines.map(|line| line.benchmark.as_str());
+    let first = names.next().unwrap_or("benchmark");
+    if names.all(|name| name == first) { first } else { "benchmark" }
+}
+
 /// A verdict in a word.
 pub fn word(level: Level, outcome: Outcome) -> &'static str {
     match (level, outcome) {

@@ -2,7 +2,7 @@
 //!
 //! Each cell of each config in [`TABLES`] has its `report.json` in `docs/results/cells/<config>/<labels>.json`, a config
 //! without a matrix in `docs/results/cells/<config>/report.json`. The tables are made of nothing else, so that
-//! [`write`] and [`check`] need no data; [`make`] runs the experiments and renews the reports.
+//! [`write()`] and [`check`] need no data; [`make`] runs the experiments and renews the reports.
 
 mod blocks;
 mod cells_table;
