@@ -100,6 +100,17 @@ pub(crate) enum Command {
         #[arg(long)]
         quiet: bool,
     },
+    /// Write the tables of docs/results.md and README.md from the reports in docs/results/cells.
+    Results {
+        /// Run the experiments of these configs first, all of them if none is named; what is finished stays as it is.
+        #[arg(long, value_name = "NAME", num_args = 0..)]
+        run: Option<Vec<String>>,
+        /// Write nothing; end with 1 if a table is stale.
+        #[arg(long, conflicts_with = "run")]
+        check: bool,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Market data: import a file, fetch from a provider, list the datasets, verify the cache, check a dataset's quality.
     Data {
         #[command(subcommand)]

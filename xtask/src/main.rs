@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Parser;
 use cli::{Cli, Command, DataCommand, DeviceChoice, Place};
 use pavlov_experiment::matrix::{self, Outcome};
+use pavlov_experiment::results_page::TABLES;
 use pavlov_experiment::{
-    Device, ExperimentError, Hooks, Network, Options, OsDisk, act, audit, compare, data, report, run,
+    Device, ExperimentError, Hooks, Network, Options, OsDisk, act, audit, compare, data, report, results_page, run,
 };
 
 #[global_allocator]
@@ -78,15 +79,13 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             progress::print(&audit::tables(&audits));
             Ok(if audits.iter().all(audit::Audit::is_clean) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Results { run, check, place } => results(run.as_deref(), check, &place),
         Command::Data { command } => data(command),
     }
 }
 
-fn work(
-    place: &Place,
-    run: &Path,
-    job: impl FnOnce(&Options, &Hooks<'_>) -> Result<Outcome, ExperimentError>,
-) -> anyhow::Result<ExitCode> {
+/// Shows a job that takes long, and lets the user stop it.
+fn long<T>(place: &Place, job: impl FnOnce(&Options, &Hooks<'_>) -> Result<T, ExperimentError>) -> anyhow::Result<T> {
     ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
@@ -101,7 +100,15 @@ fn work(
     let hooks = Hooks { clock: &clock, progress: &|event| shown.take(event), stop: &STOP };
     let outcome = job(&options, &hooks);
     shown.finish();
-    let table = match outcome? {
+    Ok(outcome?)
+}
+
+fn work(
+    place: &Place,
+    run: &Path,
+    job: impl FnOnce(&Options, &Hooks<'_>) -> Result<Outcome, ExperimentError>,
+) -> anyhow::Result<ExitCode> {
+    let table = match long(place, job)? {
         Outcome::Run(result) => report::result_table(&result),
         Outcome::Matrix(result) => result.table(),
         Outcome::Part { done, of } => {
@@ -110,6 +117,19 @@ fn work(
         }
     };
     progress::result(&table, &run.join("report.html"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn results(run: Option<&[String]>, check: bool, place: &Place) -> anyhow::Result<ExitCode> {
+    let root = root();
+    if let Some(names) = run {
+        long(place, |options, hooks| results_page::make(&root, TABLES, names, options, hooks))?;
+    }
+    let written = match check {
+        true => results_page::check(&root, TABLES, &OsDisk)?,
+        false => results_page::write(&root, TABLES, &OsDisk)?,
+    };
+    progress::print(&written.text());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -84,6 +84,12 @@ impl Shown {
         if self.quiet {
             return;
         }
+        if let Event::Experiment { name, number: (n, of), cells, trainings, done, folder } = event {
+            self.begin_anew();
+            let cells = if cells > 1 { format!("{cells} cells, ") } else { String::new() };
+            let what = format!("{name} ({n} of {of}): {cells}{trainings} trainings, {done} of them finished");
+            self.bars.suspend(|| say(&format!("{what}; in {}", folder.display())));
+        }
         let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         let now = (self.clock)();
@@ -129,7 +135,11 @@ impl Shown {
             }
             Event::Judging { .. } if !self.terminal && !many => say("all seeds are trained; judging"),
             Event::Audited { done, of } => self.audited(done, of),
-            Event::Judging { .. } | Event::Failed { .. } | Event::CellFailed { .. } | Event::Note(_) => {}
+            Event::Judging { .. }
+            | Event::Experiment { .. }
+            | Event::Failed { .. }
+            | Event::CellFailed { .. }
+            | Event::Note(_) => {}
         }
     }
 
@@ -156,6 +166,14 @@ impl Shown {
         if done == of {
             bar.finish_and_clear();
         }
+    }
+
+    /// Takes the bars of an experiment away: another one begins.
+    fn begin_anew(&self) {
+        let seeds = std::mem::take(&mut *self.seeds.lock().unwrap_or_else(PoisonError::into_inner));
+        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner).take();
+        seeds.values().for_each(|seed| seed.bar.finish_and_clear());
+        cells.iter().for_each(|cells| cells.bar.finish_and_clear());
     }
 
     /// Leaves the bars as they are.

@@ -233,6 +233,20 @@ pub enum ExperimentError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A document of results, or a report that its tables are made of, is missing or wrong.
+    #[error("{}: {reason}", path.display())]
+    Page {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and the command that cures it.
+        reason: String,
+    },
+    /// Tables of the documents differ from the reports that they are made of.
+    #[error("stale tables: {}; write them anew with `cargo xtask results`", blocks.join(", "))]
+    StaleTables {
+        /// The blocks, each with its file.
+        blocks: Vec<String>,
+    },
     /// The ledger of trials cannot be used.
     #[error("the ledger of trials {}: {reason}", path.display())]
     Trials {

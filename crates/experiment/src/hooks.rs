@@ -1,5 +1,6 @@
 //! What a run receives from outside: a clock, a place to show progress, a wish to stop.
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use crate::error::ExperimentError;
@@ -7,6 +8,21 @@ use crate::error::ExperimentError;
 /// A step of a run that is worth showing.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
+    /// One of several experiments begins or goes on.
+    Experiment {
+        /// Name of its config.
+        name: &'a str,
+        /// Its number, from 1, and how many there are.
+        number: (usize, usize),
+        /// Its cells.
+        cells: usize,
+        /// Its trainings.
+        trainings: usize,
+        /// Trainings that are finished already.
+        done: usize,
+        /// Its run folder.
+        folder: &'a Path,
+    },
     /// Several cells are worked on.
     Planned {
         /// Trainings to be done.

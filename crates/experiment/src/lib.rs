@@ -32,6 +32,7 @@ pub mod matrix;
 mod plan;
 mod published;
 pub mod report;
+pub mod results_page;
 pub mod run;
 mod sections;
 mod series;

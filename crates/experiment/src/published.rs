@@ -49,6 +49,13 @@ pub enum Figure {
 }
 
 impl Figure {
+    /// The number, or the mean.
+    pub(crate) fn mean(self) -> f64 {
+        match self {
+            Self::Value(value) | Self::MeanStd([value, _]) => value,
+        }
+    }
+
     fn text(self) -> String {
         match self {
             Self::Value(value) => number(value),
@@ -164,12 +171,16 @@ fn measure(plan: &Plan, world: &World, definitions: Definitions, record: &Episod
 }
 
 fn number(value: f64) -> String {
-    let decimals = match value.abs() {
+    typographic(&grouped(value, decimals(value)))
+}
+
+/// Three decimals below 10, one below 1,000, none above: a publication's metrics have no unit that would say.
+pub(crate) fn decimals(value: f64) -> usize {
+    match value.abs() {
         v if v < 9.9995 => 3,
         v if v < 999.95 => 1,
         _ => 0,
-    };
-    typographic(&grouped(value, decimals))
+    }
 }
 
 fn ours(metric: &PublishedMetric) -> String {

@@ -53,12 +53,16 @@ impl Cell {
         self.labels.join(", ")
     }
 
-    /// Name of the cell's folder: its labels and the start of the hash of what decides its training.
-    pub fn folder(&self) -> String {
+    /// The labels as the name of a file: `AAPL_sharpe`; empty in a run of one cell.
+    pub fn file_stem(&self) -> String {
         let word = |c: char| if c.is_ascii_alphanumeric() || "._+".contains(c) { c } else { '-' };
         let labels: Vec<String> = self.labels.iter().map(|label| label.chars().map(word).collect()).collect();
-        let readable: String = labels.join("_").chars().take(80).collect();
-        format!("{readable}-{}", self.plan.training_hash().short())
+        labels.join("_").chars().take(80).collect()
+    }
+
+    /// Name of the cell's folder: its labels and the start of the hash of what decides its training.
+    pub fn folder(&self) -> String {
+        format!("{}-{}", self.file_stem(), self.plan.training_hash().short())
     }
 }
 

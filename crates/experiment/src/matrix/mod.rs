@@ -6,7 +6,7 @@
 mod aggregate;
 mod axes;
 mod books;
-mod cells;
+pub(crate) mod cells;
 mod chain;
 mod folds;
 mod html;
@@ -15,7 +15,7 @@ mod plots;
 mod results;
 mod selection;
 mod text;
-mod todo;
+pub(crate) mod todo;
 mod work;
 
 use std::collections::BTreeSet;
@@ -171,7 +171,7 @@ fn is_run_of(matrix: &Matrix, out: &Path, options: &Options) -> bool {
 }
 
 /// The folder of a cell.
-fn cell_folder(matrix: &Matrix, cell: &Cell, out: &Path) -> PathBuf {
+pub(crate) fn cell_folder(matrix: &Matrix, cell: &Cell, out: &Path) -> PathBuf {
     if matrix.plain { out.to_owned() } else { out.join("cells").join(cell.folder()) }
 }
 
