@@ -151,7 +151,7 @@ pub(crate) fn require_finite(
 }
 
 /// `1 - var(target - value) / var(target)`; 0 where the targets do not vary.
-pub(crate) fn explained_variance(values: &[f32], targets: &[f32]) -> f64 {
+fn explained_variance(values: &[f32], targets: &[f32]) -> f64 {
     let variance = |numbers: &dyn Fn(usize) -> f64| {
         let n = targets.len() as f64;
         let mean = (0..targets.len()).map(numbers).sum::<f64>() / n;
@@ -169,13 +169,29 @@ pub(crate) struct Tally {
     sums: [f64; STATS.len()],
 }
 
-const STATS: [&str; 8] =
-    ["loss", "policy_loss", "value_loss", "entropy", "approx_kl", "clip_frac", "grad_norm", "explained_variance"];
+const STATS: [&str; 10] = [
+    "loss",
+    "policy_loss",
+    "value_loss",
+    "entropy",
+    "approx_kl",
+    "clip_frac",
+    "grad_norm",
+    "explained_variance",
+    "advantage_max",
+    "advantage_min",
+];
 
 impl Tally {
-    pub(crate) fn add(&mut self, loss: &PpoLoss, grad_norm: f64, explained_variance: f64) {
+    /// Takes in a gradient step: its loss, the norm of its gradient, and its values `[R]` and estimates.
+    pub(crate) fn add(&mut self, loss: &PpoLoss, grad_norm: f64, values: &[f32], estimates: &Estimates) {
         let PpoLoss { loss, policy_loss, value_loss, entropy, approx_kl, clip_frac } = *loss;
-        let values = [loss, policy_loss, value_loss, entropy, approx_kl, clip_frac, grad_norm, explained_variance];
+        let Estimates { advantages, targets } = estimates;
+        let fold = |from: f32, of: fn(f32, f32) -> f32| f64::from(advantages.iter().copied().fold(from, of));
+        let most = [fold(f32::NEG_INFINITY, f32::max), fold(f32::INFINITY, f32::min)];
+        let explained = explained_variance(values, targets);
+        let losses = [loss, policy_loss, value_loss, entropy, approx_kl, clip_frac, grad_norm, explained];
+        let values = losses.into_iter().chain(most);
         self.steps += 1.0;
         self.sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
     }

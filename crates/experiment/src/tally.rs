@@ -31,6 +31,8 @@ fn num_actions(spec: &ActionSpec) -> usize {
 pub struct Tally {
     /// Sum of rewards of each episode that ended.
     profits: Vec<f64>,
+    /// Of these, those that the game ended before their last step.
+    terminated: usize,
     /// Discrete actions taken, `[A]`.
     actions: Vec<u64>,
     /// Discrete actions that the ended episodes took from their start to their end, `[A]`.
@@ -41,7 +43,7 @@ impl Tally {
     /// Nothing counted yet.
     pub fn new(spec: &ActionSpec) -> Self {
         let none = vec![0; num_actions(spec)];
-        Self { profits: Vec::new(), actions: none.clone(), ended: none }
+        Self { profits: Vec::new(), terminated: 0, actions: none.clone(), ended: none }
     }
 
     /// Counts a step of all environments.
@@ -57,6 +59,7 @@ impl Tally {
             running.rewards[env] += reward;
             if *status != Status::Running {
                 self.profits.push(std::mem::take(&mut running.rewards[env]));
+                self.terminated += usize::from(*status == Status::Terminated);
                 let taken = &mut running.actions[env * width..][..width];
                 self.ended.iter_mut().zip(taken).for_each(|(ended, n)| *ended += std::mem::take(n));
             }
@@ -71,6 +74,11 @@ impl Tally {
     /// Mean sum of rewards of the episodes that ended.
     pub fn mean_profit(&self) -> Option<f64> {
         (!self.profits.is_empty()).then(|| self.profits.iter().sum::<f64>() / self.profits.len() as f64)
+    }
+
+    /// Share of the episodes that ended that the game ended before their last step: by a stop loss, or ruin.
+    pub fn terminated(&self) -> Option<f64> {
+        (!self.profits.is_empty()).then(|| self.terminated as f64 / self.profits.len() as f64)
     }
 
     /// Share of each discrete action in all steps, `[A]`.
@@ -98,7 +106,8 @@ mod tests {
         let frame = Frame::new(1, Vec::new());
         let spec = ObservationSpec { window: 1, features: 1, account: 0 };
         let none = Observations { frame: &frame, spec, last_row: &[], account: &[] };
-        let statuses = ends.map(|end| if end { Status::Truncated } else { Status::Running });
+        let ended = if rewards[0] < 0.0 { Status::Terminated } else { Status::Truncated };
+        let statuses = ends.map(|end| if end { ended } else { Status::Running });
         let after = StepBatch { rewards: &rewards, statuses: &statuses, next: none, end: none, end_ledgers: &[] };
         tally.step(&ActionBatch::Discrete(choices.to_vec()), after, running);
     }
@@ -109,14 +118,14 @@ mod tests {
         let mut first = Tally::new(&SPEC);
         step(&mut first, &mut running, [1, 0], [5.0, 1.0], [false, false]);
         step(&mut first, &mut running, [1, 1], [2.0, 1.0], [false, true]);
-        assert_eq!((first.episodes(), first.mean_profit()), (1, Some(2.0)));
+        assert_eq!((first.episodes(), first.mean_profit(), first.terminated()), (1, Some(2.0), Some(0.0)));
         assert_eq!(first.episode_actions(), Some(vec![1.0, 1.0, 0.0]));
         assert_eq!(first.action_share(), [0.25, 0.75, 0.0]);
 
         let mut second = Tally::new(&SPEC);
-        assert_eq!((second.mean_profit(), second.episode_actions()), (None, None));
+        assert_eq!((second.mean_profit(), second.episode_actions(), second.terminated()), (None, None, None));
         step(&mut second, &mut running, [2, 2], [-1.0, 4.0], [true, true]);
-        assert_eq!((second.episodes(), second.mean_profit()), (2, Some(5.0)));
+        assert_eq!((second.episodes(), second.mean_profit(), second.terminated()), (2, Some(5.0), Some(1.0)));
         assert_eq!(second.episode_actions(), Some(vec![0.0, 1.0, 1.0]));
         assert_eq!(running, RunningEpisodes::new(&SPEC, 2));
     }

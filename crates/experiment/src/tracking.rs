@@ -13,6 +13,7 @@ use pavlov_tensorboard::{Event as Entry, encode};
 use serde_json::{Map, Value};
 
 use crate::hooks::Event;
+use crate::plan::Plan;
 use crate::train::Job;
 
 /// Points of a run, at most: as many as TensorBoard shows of a scalar; of more it drops some at random.
@@ -50,7 +51,7 @@ impl<'a> Tracking<'a> {
             ActionSpec::Discrete { names } => names,
             ActionSpec::Continuous { .. } => [].as_slice(),
         };
-        let mut means = Means::new(actions, job.plan.train.updates);
+        let mut means = Means::new(actions, job.plan);
         means.go_on(update, log);
         let now = (job.hooks.clock)();
         Self { job, means, last_point: (now, env_steps), last_write: now, pending: Vec::new(), file: EventFile::None }
@@ -130,13 +131,16 @@ impl Drop for Tracking<'_> {
 struct Means {
     actions: &'static [&'static str],
     updates: u64,
+    /// Whether the agent is the KOSPI ratio notebook's, whose names are shown too.
+    notebook: bool,
     /// Sum and number of the values of each tag since the last point.
     sums: BTreeMap<String, (f64, u32)>,
 }
 
 impl Means {
-    fn new(actions: &'static [&'static str], updates: u64) -> Self {
-        Self { actions, updates, sums: BTreeMap::new() }
+    fn new(actions: &'static [&'static str], plan: &Plan) -> Self {
+        let notebook = plan.agent.name() == "gaussian_ppo";
+        Self { actions, updates: plan.train.updates, notebook, sums: BTreeMap::new() }
     }
 
     /// Updates that make up a point.
@@ -160,7 +164,8 @@ impl Means {
         let actions = self.actions.iter().enumerate();
         let shares = actions.map(|(i, name)| (format!("actions/{name}"), share(i).unwrap_or(0.0)));
         let figures = line.iter().filter_map(|(key, value)| Some((tag(key)?, value.as_f64()?)));
-        for (tag, value) in shares.chain(figures) {
+        let named = self.notebook.then(|| notebook(line)).into_iter().flatten();
+        for (tag, value) in shares.chain(figures).chain(named) {
             let (sum, n) = self.sums.entry(tag).or_default();
             *sum += value;
             *n += 1;
@@ -172,6 +177,24 @@ impl Means {
         let sums = std::mem::take(&mut self.sums);
         sums.into_iter().map(|(tag, (sum, n))| (tag, (sum / f64::from(n)) as f32)).collect()
     }
+}
+
+/// The notebook's names of figures that Gaussian PPO has, by the keys of the metrics log (source: the KOSPI ratio notebook,
+/// `writer.add_scalar`).
+const NOTEBOOK: [(&str, &str); 6] = [
+    ("episode_profit", "Reward"),
+    ("loss", "Loss"),
+    ("value_loss", "Loss_MSE"),
+    ("advantage_max", "Loss_adv_max"),
+    ("advantage_min", "Loss_adv_min"),
+    ("episode_terminated", "Trigger"),
+];
+
+/// The same figures by the notebook's names, where it is the notebook's agent: `Max_Time` is what `Trigger` leaves.
+fn notebook(line: &Map<String, Value>) -> impl Iterator<Item = (String, f64)> {
+    let named = NOTEBOOK.iter().filter_map(|(key, tag)| Some(((*tag).to_owned(), line.get(*key)?.as_f64()?)));
+    let triggered = line.get("episode_terminated").and_then(Value::as_f64);
+    named.chain(triggered.map(|share| ("Max_Time".to_owned(), 1.0 - share)))
 }
 
 /// The tag of a number in the metrics log; the counters of the training are the horizontal axis.

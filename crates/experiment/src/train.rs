@@ -345,6 +345,7 @@ impl<'a> Run<'a> {
         line.insert("env_steps".into(), self.progress.env_steps.into());
         line.insert("episodes".into(), tally.episodes().into());
         line.insert("episode_profit".into(), json!(tally.mean_profit()));
+        line.insert("episode_terminated".into(), json!(tally.terminated()));
         line.insert("action_share".into(), json!(tally.action_share()));
         line.insert("episode_actions".into(), json!(tally.episode_actions()));
         line.extend(stats.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));

@@ -4,14 +4,14 @@ mod common;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use common::{CONFIG, double_dqn, experiment, fingerprint, gaussian_ppo, options, with_hooks};
+use common::{CONFIG, double_dqn, experiment, fingerprint, gaussian_ppo, manager_order, options, with_hooks};
 use pavlov_experiment::{Event, ExperimentError, Hooks, run};
 use pavlov_rl_core::Checkpoint;
 use pavlov_store::CheckpointStore;
 
 #[test]
 fn one_and_two_threads_give_the_same_bytes() {
-    for config in [CONFIG, &double_dqn(), &gaussian_ppo()] {
+    for config in [CONFIG, &double_dqn(), &gaussian_ppo(), &manager_order()] {
         let place = tempfile::tempdir().unwrap();
         experiment(place.path(), "one", config, 1).unwrap();
         experiment(place.path(), "two", config, 2).unwrap();
@@ -28,7 +28,7 @@ fn another_seed_gives_another_agent() {
 
 #[test]
 fn a_run_stopped_by_the_user_goes_on_bit_for_bit_and_its_report_can_be_rebuilt() {
-    for config in [CONFIG, &double_dqn(), &gaussian_ppo()] {
+    for config in [CONFIG, &double_dqn(), &gaussian_ppo(), &manager_order()] {
         a_stopped_run_goes_on(config);
     }
 }
@@ -80,7 +80,7 @@ fn a_run_that_is_not_trained_has_no_report_and_says_how_to_go_on() {
 /// Planted bugs for R3: a part of the checkpoint that is lost or wrong must show, or be refused.
 #[test]
 fn every_entry_of_a_checkpoint_is_needed_to_go_on() {
-    for config in [CONFIG, &double_dqn(), &gaussian_ppo()] {
+    for config in [CONFIG, &double_dqn(), &gaussian_ppo(), &manager_order()] {
         every_entry_is_needed(&config.replace("num = 2", "num = 1"));
     }
 }

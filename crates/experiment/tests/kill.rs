@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{CONFIG, double_dqn, experiment, fingerprint, gaussian_ppo, options, with_hooks};
+use common::{CONFIG, double_dqn, experiment, fingerprint, gaussian_ppo, manager_order, options, with_hooks};
 use pavlov_experiment::run;
 use pavlov_rl_core::{RngTree, below};
 use pavlov_store::{CheckpointStore, OsDisk};
@@ -82,6 +82,11 @@ fn killed_runs_of_double_dqn_end_with_the_same_bytes() {
 #[test]
 fn killed_runs_of_gaussian_ppo_end_with_the_same_bytes() {
     killed_runs_end_with_the_same_bytes(&gaussian_ppo(), if nightly() { 500 } else { 10 });
+}
+
+#[test]
+fn killed_runs_of_manager_and_order_networks_end_with_the_same_bytes() {
+    killed_runs_end_with_the_same_bytes(&manager_order(), if nightly() { 500 } else { 5 });
 }
 
 fn killed_runs_end_with_the_same_bytes(config: &str, kills: u32) {

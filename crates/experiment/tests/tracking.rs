@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use common::{CONFIG, experiment, fingerprint, options, sorted};
+use common::{CONFIG, experiment, fingerprint, gaussian_ppo, options, sorted};
 use pavlov_experiment::{Event, ExperimentError, Hooks, run};
 use serde_json::Value;
 
@@ -93,8 +93,9 @@ fn logged(seed: &Path, stride: usize) -> Series {
         let of = |key: &str| part.iter().filter_map(|line| line[key].as_f64()).collect::<Vec<_>>();
         put("episode/ended", of("episodes"));
         put("episode/profit", of("episode_profit"));
-        let stats =
-            "loss policy_loss value_loss entropy approx_kl clip_frac explained_variance grad_norm learning_rate";
+        put("episode/terminated", of("episode_terminated"));
+        let stats = "loss policy_loss value_loss entropy approx_kl clip_frac explained_variance grad_norm learning_rate \
+                     advantage_max advantage_min";
         stats.split(' ').for_each(|key| put(&format!("train/{key}"), of(key)));
     }
     series
@@ -107,6 +108,26 @@ fn assert_shows_the_log(seed: &Path, stride: usize) {
     assert_eq!(shown, logged);
     assert_eq!(rate.len(), logged["train/loss"].len());
     assert!(rate.values().all(|rate| *rate > 0.0 && rate.is_finite()), "{rate:?}");
+}
+
+#[test]
+fn gaussian_ppo_is_also_shown_by_the_names_of_the_notebook() {
+    let place = tempfile::tempdir().unwrap();
+    go(place.path(), &gaussian_ppo(), u64::MAX).unwrap();
+    let (shown, _) = shown(&sorted(&place.path().join("small/runs"))[0]);
+    let same = [
+        ("Reward", "episode/profit"),
+        ("Loss", "train/loss"),
+        ("Loss_MSE", "train/value_loss"),
+        ("Loss_adv_max", "train/advantage_max"),
+        ("Loss_adv_min", "train/advantage_min"),
+        ("Trigger", "episode/terminated"),
+    ];
+    for (name, tag) in same {
+        assert!(!shown[name].is_empty() && shown[name] == shown[tag], "{name}");
+    }
+    let sums = shown["Max_Time"].iter().map(|(step, share)| share + shown["Trigger"][step]);
+    assert!(sums.into_iter().all(|sum| sum == 1.0));
 }
 
 #[test]

@@ -255,16 +255,17 @@ impl GaussianPpo {
             unreachable!("the agent refused other actions when it was built")
         };
         let (rows, numbers) = (batch.steps * batch.envs, drawn.len());
-        let Estimates { advantages, targets } = self.estimate(batch, returns, &values_host);
+        let estimates = self.estimate(batch, returns, &values_host);
+        let Estimates { advantages, targets } = &estimates;
         let learnt = GaussianRows {
             means: &means[..numbers],
             log_std: &log_std,
             drawn,
             squashed: self.law.squashed(),
             old_log_prob: &batch.log_probs,
-            advantages: &advantages,
+            advantages,
             values: &values_host[..rows],
-            targets: &targets,
+            targets,
         };
         let (mut loss, mut gradient) = ppo_gaussian(&learnt, &self.loss_config());
         if self.config.lam_a > 0.0 {
@@ -275,7 +276,7 @@ impl GaussianPpo {
             ppo::require_finite((what, value), self.updates, batch, |to| {
                 self.network.params.save("weights/", to)?;
                 to.put_f32("means", &[rows, self.law.width()], learnt.means);
-                let columns = [("values", learnt.values), ("advantages", &advantages), ("targets", &targets)];
+                let columns = [("values", learnt.values), ("advantages", advantages), ("targets", targets)];
                 columns.iter().for_each(|(name, column)| to.put_f32(name, &[batch.steps, batch.envs], column));
                 Ok(())
             })
@@ -297,7 +298,7 @@ impl GaussianPpo {
             limit => optim::clip_factor(norm, limit),
         };
         self.adam.step(&self.network.params, &grads, rate, scale)?;
-        tally.add(&loss, norm, ppo::explained_variance(learnt.values, &targets));
+        tally.add(&loss, norm, learnt.values, &estimates);
         Ok(loss.approx_kl)
     }
 

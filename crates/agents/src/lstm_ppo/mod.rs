@@ -186,10 +186,9 @@ impl LstmPpo {
         let output = self.network.forward(batch, &mut self.windows)?;
         let heads = Heads::split(&nn::host(&output)?, self.num_actions);
         let LstmPpoConfig { discount, gae_lambda, cut_at_episode_end, .. } = self.config;
-        let estimates = Estimates::gae(batch, &heads.values, discount, gae_lambda, cut_at_episode_end);
-        let Estimates { mut advantages, targets } = estimates;
+        let mut estimates = Estimates::gae(batch, &heads.values, discount, gae_lambda, cut_at_episode_end);
         if self.config.normalise_advantages {
-            returns::normalise(&mut advantages, Deviations::POPULATION);
+            returns::normalise(&mut estimates.advantages, Deviations::POPULATION);
         }
         let ActionBatch::Discrete(actions) = &batch.actions else {
             unreachable!("the agent refused other actions when it was built")
@@ -206,9 +205,9 @@ impl LstmPpo {
             logits: &heads.logits[..rows * self.num_actions],
             actions,
             old_log_prob: &batch.log_probs,
-            advantages: &advantages,
+            advantages: &estimates.advantages,
             values: &heads.values[..rows],
-            targets: &targets,
+            targets: &estimates.targets,
         };
         let d_learnt = (&mut gradient.logits[..rows * self.num_actions], &mut gradient.values[..rows]);
         let loss = losses::ppo_clip(&learnt, &config, d_learnt.0, d_learnt.1);
@@ -221,7 +220,7 @@ impl LstmPpo {
             limit => optim::clip_factor(norm, limit),
         };
         self.adam.step(&self.network.params, &grads, rate, scale)?;
-        tally.add(&loss, norm, ppo::explained_variance(&heads.values[..rows], &targets));
+        tally.add(&loss, norm, learnt.values, &estimates);
         Ok(loss.approx_kl)
     }
 

@@ -42,6 +42,7 @@ fn small(agent: &str) -> &'static str {
         "lstm_ppo" => "fc = 8\nhidden = 8",
         "gaussian_ppo" => "sizes = [8]\nepochs = 3",
         "double_dqn" => "sizes = [8, 8]\nwarm_up = 32",
+        "manager_order" => "hidden = 8\nwarm_up = 32",
         _ => "",
     }
 }

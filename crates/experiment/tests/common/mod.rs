@@ -51,6 +51,20 @@ sticky_actions = 0.1"#;
     config
 }
 
+/// The same experiment with the manager and order networks, of which both learn.
+pub fn manager_order() -> String {
+    const AGENT: &str = r#"[agent]
+name = "manager_order"
+hidden = 8
+warm_up = 64
+batch_size = 16
+learn_every = 4
+target = { copy_every = 20 }"#;
+    let config = CONFIG.replace("[agent]\nname = \"lstm_ppo\"\nfc = 8\nhidden = 8", AGENT);
+    assert!(config.contains(AGENT));
+    config
+}
+
 /// The same market with Gaussian PPO, whose action is the share of the net worth to hold.
 pub fn gaussian_ppo() -> String {
     const ENVIRONMENT: &str = "name = \"long_short\"\naction = \"target_weight\"\nwindow = 4";
