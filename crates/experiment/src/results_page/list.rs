@@ -38,4 +38,12 @@ pub const TABLES: &[Table] = &[
             Form { label: "as published", config: "ddqn-tsla-published" },
         ],
     },
+    Table {
+        name: "kospi",
+        title: "KOSPI leverage/inverse ratio by the day, Gaussian PPO",
+        forms: &[
+            Form { label: "default", config: "kospi-ratio-ppo" },
+            Form { label: "as published", config: "kospi-ratio-ppo-published" },
+        ],
+    },
 ];
