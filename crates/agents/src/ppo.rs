@@ -4,7 +4,7 @@
 use pavlov_rl_core::{AgentError, Checkpoint, ObservationSpec, Rng, Status, UpdateStats, below};
 
 use crate::losses::PpoLoss;
-use crate::registry::{AgentContext, RolloutLen};
+use crate::registry::{AgentContext, RolloutLen, Rule};
 use crate::returns::{self, Steps};
 use crate::rollout::{Rollout, RolloutBatch};
 
@@ -20,8 +20,8 @@ pub(crate) struct Common<'a> {
 }
 
 impl Common<'_> {
-    /// All problems of the values, each naming its key and what was got.
-    pub(crate) fn problems(&self) -> Vec<String> {
+    /// The bounds of the values.
+    pub(crate) fn rules(&self) -> Vec<Rule> {
         let Self { learning_rate, discount, gae_lambda, clip, epochs, weights } = *self;
         let share = [("discount", discount), ("gae_lambda", gae_lambda)];
         let share = share.map(|(key, x)| (key, (0.0..=1.0).contains(&x), "lie in 0..=1", x.to_string()));
@@ -32,8 +32,7 @@ impl Common<'_> {
             ("learning_rate", rate_fits, "be positive", learning_rate.to_string()),
         ];
         let clip = ("clip", clip > 0.0 && clip < 1.0, "lie between 0 and 1", clip.to_string());
-        let broken = rules.into_iter().chain(share).chain([clip]).chain(weights).filter(|(_, fits, ..)| !fits);
-        broken.map(|(key, _, rule, got)| format!("{key} must {rule}, got {got}")).collect()
+        rules.into_iter().chain(share).chain([clip]).chain(weights).collect()
     }
 }
 

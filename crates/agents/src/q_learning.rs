@@ -7,7 +7,7 @@ use pavlov_rl_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::losses::{DoubleQLoss, best};
-use crate::registry::RolloutLen;
+use crate::registry::{RolloutLen, Rule};
 use crate::replay::{Horizon, Replay, ReplayBatch, Sampling, Seen, Transition};
 
 /// Actions that are each other's opposite, by name.
@@ -64,15 +64,6 @@ impl Epsilon {
         };
         self.end + (self.start - self.end) * left
     }
-}
-
-/// `(key, in bounds, rule, value)` of a hyper-parameter.
-pub(crate) type Rule = (&'static str, bool, &'static str, String);
-
-/// A sentence for each rule that is broken.
-pub(crate) fn problems(rules: impl IntoIterator<Item = Rule>) -> Vec<String> {
-    let broken = rules.into_iter().filter(|(_, fits, ..)| !fits);
-    broken.map(|(key, _, rule, got)| format!("{key} must {rule}, got {got}")).collect()
 }
 
 /// The hyper-parameters that every agent of this family has, by the keys of their configs.

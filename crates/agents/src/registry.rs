@@ -64,6 +64,15 @@ pub trait AgentConfig: Send + Sync {
     fn build(&self, context: &AgentContext<'_>, rng: &RngTree) -> Result<Box<dyn Agent>, AgentError>;
 }
 
+/// `(key, in bounds, rule, value)` of a hyper-parameter.
+pub(crate) type Rule = (&'static str, bool, &'static str, String);
+
+/// A sentence for each rule that is broken.
+pub(crate) fn problems(rules: impl IntoIterator<Item = Rule>) -> Vec<String> {
+    let broken = rules.into_iter().filter(|(_, fits, ..)| !fits);
+    broken.map(|(key, _, rule, got)| format!("{key} must {rule}, got {got}")).collect()
+}
+
 /// A line of the registry of agents.
 pub struct AgentEntry {
     /// Name in a config file.

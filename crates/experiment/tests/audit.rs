@@ -14,7 +14,8 @@ use pavlov_rl_core::Checkpoint;
 use pavlov_store::OsDisk;
 
 /// Configs that repeat a published look-ahead, which the audit must find in every cell.
-const CAUGHT: [&str; 2] = ["ddqn-tsla-published.toml", "kospi-ratio-ppo-published.toml"];
+const CAUGHT: [&str; 3] =
+    ["ddqn-tsla-published.toml", "kospi-ratio-ppo-published.toml", "order-attention-published.toml"];
 
 #[test]
 fn every_config_passes_the_audit_but_those_that_repeat_a_published_look_ahead() {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use super::{DoubleDqn, NAME};
 use crate::lstm_ppo::Schedule;
 use crate::nn::init::Init;
-use crate::q_learning::{self, Common, Epsilon, Rule, Target};
-use crate::registry::{AgentConfig, AgentContext};
+use crate::q_learning::{Common, Epsilon, Target};
+use crate::registry::{self, AgentConfig, AgentContext, Rule};
 use crate::replay::Sampling;
 
 /// Hyper-parameters of Double DQN.
@@ -157,7 +157,7 @@ impl AgentConfig for DoubleDqnConfig {
     }
 
     fn validate(&self) -> Vec<String> {
-        q_learning::problems(self.network_rules().into_iter().chain(self.common().rules()))
+        registry::problems(self.network_rules().into_iter().chain(self.common().rules()))
     }
 
     fn to_toml(&self) -> toml::Table {

@@ -5,7 +5,7 @@ use super::{GaussianPpo, NAME};
 use crate::lstm_ppo::{Body, Schedule};
 use crate::nn::Activation;
 use crate::ppo;
-use crate::registry::{AgentConfig, AgentContext};
+use crate::registry::{self, AgentConfig, AgentContext};
 
 /// Hyper-parameters of Gaussian PPO. "The notebook" is the KOSPI ratio notebook.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -178,19 +178,15 @@ impl AgentConfig for GaussianPpoConfig {
     }
 
     fn validate(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        let mut require = |ok: bool, key: &str, rule: &str, got: String| {
-            if !ok {
-                problems.push(format!("{key} must {rule}, got {got}"));
-            }
-        };
-        let sizes = &self.sizes;
+        let (sizes, parts, std) = (&self.sizes, self.num_minibatches, self.std.start());
         let fit = (1..=8).contains(&sizes.len()) && sizes.iter().all(|size| (1..=4096).contains(size));
-        require(fit, "sizes", "be one to eight numbers in 1..=4096", format!("{sizes:?}"));
-        let parts = self.num_minibatches;
-        require((1..=4096).contains(&parts), "num_minibatches", "lie in 1..=4096", parts.to_string());
-        let std = self.std.start();
-        require(std > 0.0 && std.is_finite(), "std", "be positive", std.to_string());
+        let bounded = self.bound != Bound::Squash || self.mean == MeanHead::Linear;
+        let own = [
+            ("sizes", fit, "be one to eight numbers in 1..=4096", format!("{sizes:?}")),
+            ("num_minibatches", (1..=4096).contains(&parts), "lie in 1..=4096", parts.to_string()),
+            ("std", std > 0.0 && std.is_finite(), "be positive", std.to_string()),
+            ("mean", bounded, "be linear where bound = \"squash\", which bounds it", format!("{:?}", self.mean)),
+        ];
         let common = ppo::Common {
             learning_rate: self.learning_rate,
             discount: self.discount,
@@ -205,11 +201,7 @@ impl AgentConfig for GaussianPpoConfig {
                 ("target_kl", self.target_kl),
             ],
         };
-        problems.extend(common.problems());
-        if self.bound == Bound::Squash && self.mean != MeanHead::Linear {
-            problems.push("mean must be linear where bound = \"squash\", which bounds it".into());
-        }
-        problems
+        registry::problems(own.into_iter().chain(common.rules()))
     }
 
     fn to_toml(&self) -> toml::Table {

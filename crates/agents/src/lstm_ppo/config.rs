@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LstmPpo, NAME};
 use crate::ppo;
-use crate::registry::{AgentConfig, AgentContext};
+use crate::registry::{self, AgentConfig, AgentContext};
 
 /// Hyper-parameters of LSTM-PPO.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,9 +105,7 @@ impl AgentConfig for LstmPpoConfig {
 
     fn validate(&self) -> Vec<String> {
         let sizes = [("fc", self.fc), ("hidden", self.hidden), ("num_minibatches", self.num_minibatches)];
-        let odd = sizes.into_iter().filter(|(_, size)| !(1..=4096).contains(size));
-        let mut problems: Vec<String> =
-            odd.map(|(key, size)| format!("{key} must lie in 1..=4096, got {size}")).collect();
+        let sizes = sizes.map(|(key, x)| (key, (1..=4096).contains(&x), "lie in 1..=4096", x.to_string()));
         let common = ppo::Common {
             learning_rate: self.learning_rate,
             discount: self.discount,
@@ -120,8 +118,7 @@ impl AgentConfig for LstmPpoConfig {
                 ("max_grad_norm", self.max_grad_norm),
             ],
         };
-        problems.extend(common.problems());
-        problems
+        registry::problems(sizes.into_iter().chain(common.rules()))
     }
 
     fn to_toml(&self) -> toml::Table {

@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ManagerOrder, NAME};
 use crate::lstm_ppo::Schedule;
-use crate::q_learning::{self, Common, Epsilon, Rule, Target};
-use crate::registry::{AgentConfig, AgentContext};
+use crate::q_learning::{Common, Epsilon, Target};
+use crate::registry::{self, AgentConfig, AgentContext, Rule};
 use crate::replay::Sampling;
 
 /// Hyper-parameters of the manager and order networks.
@@ -178,7 +178,7 @@ impl AgentConfig for ManagerOrderConfig {
     }
 
     fn validate(&self) -> Vec<String> {
-        q_learning::problems(self.rules().into_iter().chain(self.common().rules()))
+        registry::problems(self.rules().into_iter().chain(self.common().rules()))
     }
 
     fn to_toml(&self) -> toml::Table {
