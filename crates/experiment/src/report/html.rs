@@ -7,6 +7,7 @@ use super::figures::{equity, falls, in_sample, learned, price, what_it_did, when
 use super::forest::forest;
 use super::format::escape;
 use super::head::{banner, notes, tiles, verdict};
+use super::insight::expected;
 use super::markup::{fold, prose, section};
 use super::results::results;
 use super::robust::robust;
@@ -30,6 +31,7 @@ pub fn render_html(report: &Report, curves: &Curves, config_toml: &str, data_not
         (falls(report, curves), "Drawdowns"),
         (when(report, curves), "When it earned"),
         (what_it_did(report, curves), "What it did"),
+        (expected(report, curves), "What it expected"),
         (robust(report), "Is it robust"),
         (learned(report, curves), "How it learned"),
         (in_sample(report, curves), "In sample"),

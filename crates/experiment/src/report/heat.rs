@@ -1,0 +1,158 @@
+//! A heat map: rows of cells over the bars of a span, side by side whatever the time between them.
+//!
+//! Bars of a market that closes are not spread evenly in time; here each takes as much room as any other, and the marks of the
+//! axis stand at the first bar of their time.
+
+use super::format::escape;
+use super::panel::range;
+use super::ticks;
+
+/// Classes from no attention to the most, `h0` and so on in `style.css`.
+pub(super) const LEVELS: usize = 10;
+
+/// Height of the line above the cells, in pixels.
+const LINE_PX: f64 = 150.0;
+/// Heights of a row, and of all of them, in pixels.
+const ROW_PX: [f64; 2] = [7.0, 22.0];
+const ROWS_PX: f64 = 420.0;
+/// Height that the name of a row needs, in pixels.
+const NAME_PX: f64 = 15.0;
+/// Letters of a name that have room beside its row.
+const NAME_CHARS: usize = 14;
+/// Least distance of two marks of the axis, in percent of its width.
+const APART: f64 = 9.0;
+
+/// Cells by row and block of bars, perhaps below a line.
+pub(super) struct HeatMap<'a> {
+    pub(super) title: String,
+    pub(super) caption: String,
+    /// Close stamps of the bars, UTC ns, rising; one behind the last bar that is shown at least.
+    pub(super) times: &'a [i64],
+    /// Names of the rows, from the top.
+    pub(super) rows: Vec<String>,
+    /// First bar of each block, and the one behind the last, `[B + 1]`.
+    pub(super) bounds: &'a [usize],
+    /// Place in `classes` of each cell, `[R][B]`; `None` and what is missing stay empty.
+    pub(super) cells: Vec<Vec<Option<usize>>>,
+    /// Looks of the cells.
+    pub(super) classes: Vec<String>,
+    /// What the looks mean, as HTML.
+    pub(super) legend: String,
+    /// A line above the cells: its name and a value for each bar.
+    pub(super) above: Option<(String, &'a [f64])>,
+}
+
+impl HeatMap<'_> {
+    /// The figure as HTML; nothing if there are no cells.
+    pub(super) fn render(&self) -> Option<String> {
+        let bars = *self.bounds.last()?;
+        if bars == 0 || self.rows.is_empty() {
+            return None;
+        }
+        let about = escape(&format!("{}. {}", self.title, self.caption));
+        let height = (ROWS_PX / self.rows.len() as f64).clamp(ROW_PX[0], ROW_PX[1]) * self.rows.len() as f64;
+        let cells: String = (0..self.classes.len()).map(|class| self.path(class, bars)).collect();
+        Some(format!(
+            "<figure class=\"heat\"><figcaption><h3>{}</h3><p>{}</p></figcaption>{}{}\
+             <div class=\"plot\" style=\"height:{height:.0}px\">\
+             <svg class=\"frame\" role=\"img\" aria-label=\"{about}\">{}{}\
+             <svg viewBox=\"0 0 10000 10000\" preserveAspectRatio=\"none\" width=\"100%\" height=\"100%\">{cells}</svg>\
+             </svg></div></figure>\n",
+            escape(&self.title),
+            escape(&self.caption),
+            self.legend,
+            self.line(bars).unwrap_or_default(),
+            self.names(height),
+            self.marks(bars),
+        ))
+    }
+
+    /// All cells of a look; neighbours in a row are one rectangle.
+    fn path(&self, class: usize, bars: usize) -> String {
+        let rows = self.rows.len();
+        let x = |bound: usize| 10_000 * bound / bars;
+        let y = |row: usize| 10_000 * row / rows;
+        let mut path = String::new();
+        for (row, cells) in self.cells.iter().enumerate() {
+            let mut start = 0;
+            for run in cells.chunk_by(|a, b| a == b) {
+                let end = start + run.len();
+                if run[0] == Some(class) {
+                    let (from, to) = (x(self.bounds[start]), x(self.bounds[end]));
+                    let (top, height) = (y(row), y(row + 1) - y(row));
+                    path += &format!("M{from} {top}H{to}v{height}H{from}z");
+                }
+                start = end;
+            }
+        }
+        if path.is_empty() { path } else { format!("<path class=\"cell {}\" d=\"{path}\"/>", self.classes[class]) }
+    }
+
+    /// The names of the rows, so many that they do not touch.
+    fn names(&self, height_px: f64) -> String {
+        let rows = self.rows.len();
+        let every = (NAME_PX * rows as f64 / height_px).ceil().max(1.0) as usize;
+        // The last row is the latest: its name is always there.
+        let named = |row: &usize| (rows - 1 - row).is_multiple_of(every);
+        let name = |row: usize| {
+            let at = 100.0 * (row as f64 + 0.5) / rows as f64;
+            let name = escape(&shortened(&self.rows[row]));
+            format!("<text class=\"y\" x=\"-8\" y=\"{at:.2}%\" dy=\"0.35em\">{name}</text>")
+        };
+        (0..rows).filter(named).map(name).collect()
+    }
+
+    /// The marks of the axis below, at the first bar of their time.
+    fn marks(&self, bars: usize) -> String {
+        let shown = &self.times[..bars.min(self.times.len())];
+        let [Some(first), Some(last)] = [shown.first(), shown.last()] else { return String::new() };
+        let mut before = f64::NEG_INFINITY;
+        let mut out = String::new();
+        for (time, text) in ticks::times(*first as f64, *last as f64, 7) {
+            let at = 100.0 * shown.partition_point(|bar| (*bar as f64) < time) as f64 / bars as f64;
+            if at - before >= APART {
+                before = at;
+                out += &format!("<text class=\"x\" x=\"{at:.2}%\" y=\"100%\" dy=\"1.6em\">{text}</text>");
+            }
+        }
+        out
+    }
+
+    /// The line above the cells, with two marks on its axis at least.
+    fn line(&self, bars: usize) -> Option<String> {
+        let (label, values) = self.above.as_ref()?;
+        let values = &values[..bars.min(values.len())];
+        let [low, high] = range(values.iter().copied())?;
+        let pad = if high > low { 0.04 * (high - low) } else { 0.05 * high.abs().max(1e-9) };
+        let (low, high) = (low - pad, high + pad);
+        let xs: Vec<f64> = (0..values.len()).map(|bar| bar as f64 + 0.5).collect();
+        let point = |&(x, y): &(f64, f64)| {
+            format!("{:.0} {:.0}", 10_000.0 * x / bars as f64, 10_000.0 * (high - y) / (high - low))
+        };
+        let points: Vec<String> = super::downsample::line(&xs, values).iter().map(point).collect();
+        let mark = |(y, text): (f64, String)| {
+            let at = 100.0 * (high - y) / (high - low);
+            format!(
+                "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{at:.2}%\" y2=\"{at:.2}%\"/>\
+                 <text class=\"y\" x=\"-8\" y=\"{at:.2}%\" dy=\"0.35em\">{text}</text>"
+            )
+        };
+        let marks: String = ticks::counts_or_fractions(low, high, 3).into_iter().map(mark).collect();
+        let label = escape(label);
+        Some(format!(
+            "<p class=\"axis\">{label}</p><div class=\"plot above\" style=\"height:{LINE_PX}px\">\
+             <svg class=\"frame\" role=\"img\" aria-label=\"{label}\">{marks}\
+             <svg viewBox=\"0 0 10000 10000\" preserveAspectRatio=\"none\" width=\"100%\" height=\"100%\">\
+             <path class=\"line ink\" d=\"M{}\"/></svg></svg></div>",
+            points.join("L")
+        ))
+    }
+}
+
+/// A name as long as there is room for.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(NAME_CHARS) {
+        Some((end, _)) => format!("{}\u{2026}", &name[..end]),
+        None => name.to_owned(),
+    }
+}
