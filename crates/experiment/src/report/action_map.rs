@@ -7,7 +7,7 @@ use super::sheet::Counter;
 use super::span_figures::SpanFigures;
 
 /// Parts that the bars of a span are joined to at most.
-const BLOCKS: usize = 240;
+const BLOCKS: usize = 400;
 
 /// A map for the action, or for each number of a continuous one.
 pub(super) fn action_maps(span: &SpanFigures<'_>, curves: &Curves) -> String {
@@ -44,7 +44,7 @@ fn action_map(span: &SpanFigures<'_>, curves: &Curves, counter: &Counter) -> Opt
         bounds: &bounds,
         cells: agents.iter().map(of_seed).collect(),
         legend: legend(&classes, &counter.labels),
-        classes,
+        classes: classes.iter().map(|class| format!("band stack {class}")).collect(),
         above: close.map(|close| (format!("price, {}", span.report.subject.money), close.as_slice())),
     }
     .render()

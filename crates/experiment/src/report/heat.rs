@@ -106,10 +106,15 @@ impl HeatMap<'_> {
     fn marks(&self, bars: usize) -> String {
         let shown = &self.times[..bars.min(self.times.len())];
         let [Some(first), Some(last)] = [shown.first(), shown.last()] else { return String::new() };
+        let place = |time: f64| shown.partition_point(|bar| (*bar as f64) < time);
+        let marks: Vec<(usize, String)> =
+            ticks::times(*first as f64, *last as f64, 7).into_iter().map(|(time, text)| (place(time), text)).collect();
+        // Of the times that fall between two bars the last one is nearest to the bar behind them.
+        let nearest = marks.chunk_by(|a, b| a.0 == b.0).filter_map(<[_]>::last);
         let mut before = f64::NEG_INFINITY;
         let mut out = String::new();
-        for (time, text) in ticks::times(*first as f64, *last as f64, 7) {
-            let at = 100.0 * shown.partition_point(|bar| (*bar as f64) < time) as f64 / bars as f64;
+        for (bar, text) in nearest {
+            let at = 100.0 * *bar as f64 / bars as f64;
             if at - before >= APART {
                 before = at;
                 out += &format!("<text class=\"x\" x=\"{at:.2}%\" y=\"100%\" dy=\"1.6em\">{text}</text>");
@@ -154,5 +159,78 @@ fn shortened(name: &str) -> String {
     match name.char_indices().nth(NAME_CHARS) {
         Some((end, _)) => format!("{}\u{2026}", &name[..end]),
         None => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000_000_000;
+
+    /// Four bars on either side of a night, in blocks of one and a half.
+    fn drawn(above: Option<(String, &[f64])>) -> String {
+        let times: Vec<i64> = [8, 9, 10, 11, 32, 33, 34, 35].map(|hour| hour * HOUR).to_vec();
+        let cells = vec![vec![Some(0), Some(0), Some(1), Some(0)], vec![Some(1), None, None, Some(1)]];
+        let map = HeatMap {
+            title: "A < B".into(),
+            caption: "Shown.".into(),
+            times: &times,
+            rows: vec!["seed 1".into(), "a name that is too long".into()],
+            bounds: &[0, 2, 4, 6, 8],
+            cells,
+            classes: vec!["c1".into(), "c2".into()],
+            legend: String::new(),
+            above,
+        };
+        map.render().unwrap()
+    }
+
+    #[test]
+    fn cells_lie_in_their_row_and_block_and_neighbours_are_joined() {
+        let html = drawn(None);
+        assert!(html.contains("<path class=\"cell c1\" d=\"M0 0H5000v5000H0zM7500 0H10000v5000H7500z\"/>"), "{html}");
+        assert!(
+            html.contains("<path class=\"cell c2\" d=\"M5000 0H7500v5000H5000zM0 5000H2500v5000H0zM7500 5000"),
+            "{html}"
+        );
+        assert!(
+            html.contains("aria-label=\"A &lt; B. Shown.\"") && html.contains(">a name that is\u{2026}<"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn a_night_takes_no_room_and_marks_stand_at_the_first_bar_of_their_time() {
+        let html = drawn(None);
+        // Four round hours lie in the night; the last is marked at the first bar of the second day.
+        let marks: Vec<&str> =
+            html.split("class=\"x\" x=\"").skip(1).map(|rest| rest.split('%').next().unwrap()).collect();
+        assert_eq!(marks, ["50.00"], "{html}");
+        assert!(html.contains(">2 Jan 06:00<"), "{html}");
+    }
+
+    #[test]
+    fn the_line_above_runs_through_the_middles_of_the_bars() {
+        let closes: Vec<f64> = (0..8).map(f64::from).collect();
+        let html = drawn(Some(("price, USD".into(), &closes)));
+        assert!(html.contains("<p class=\"axis\">price, USD</p>") && html.contains("d=\"M625 9630L1875 "), "{html}");
+        assert!(html.contains("L9375 370\""), "{html}");
+    }
+
+    #[test]
+    fn without_bars_there_is_no_map() {
+        let map = HeatMap {
+            title: String::new(),
+            caption: String::new(),
+            times: &[],
+            rows: vec!["seed 1".into()],
+            bounds: &[0],
+            cells: vec![Vec::new()],
+            classes: Vec::new(),
+            legend: String::new(),
+            above: None,
+        };
+        assert!(map.render().is_none());
     }
 }

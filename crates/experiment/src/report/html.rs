@@ -102,6 +102,7 @@ mod tests {
     use pavlov_evaluation::{METRICS, MetricEntry};
     use serde_json::Value;
 
+    use super::super::insight::sample::insight_sample;
     use super::super::sample::{sample, sample_of, two_assets};
     use super::*;
 
@@ -188,7 +189,8 @@ mod tests {
 
     #[test]
     fn every_number_and_time_of_the_page_stands_in_report_json() {
-        for (report, curves) in [sample(1), sample(5), two_assets(4), sample_of(3, 5_000, 4_000)] {
+        let samples = [sample(1), sample(5), two_assets(4), sample_of(3, 5_000, 4_000), insight_sample(3, 20, 500)];
+        for (report, curves) in samples {
             let html = render_html(&report, &curves, CONFIG, &[]);
             let (mut numbers, mut texts) = (BTreeSet::new(), BTreeSet::new());
             leaves(&serde_json::from_str(&report.to_json().unwrap()).unwrap(), &mut numbers, &mut texts);

@@ -62,8 +62,7 @@ fn drawn(label: &str, xs: &[f64], came: &[f64], seeds: &[&[f64]]) -> Panel {
 /// The errors of every column beside those of forecasts that need no learning.
 fn errors(report: &ForecastReport, seeds: usize) -> String {
     let rows: String = report.columns.iter().map(row).collect();
-    let heads =
-        ["Column", "Agent", "This row", "0", "Training median", "Ratio to the best", "95 %, seeds", "95 %, time", ""];
+    let heads = ["Column", "Agent", "This row", "0", "Training median", "Ratio", "95 %, seeds", "95 %, time", ""];
     let scaled = if report.columns.iter().all(|column| column.unscaled) { "" } else { " Numbers are as scaled." };
     let caption = format!(
         "Mean absolute error of the forecast of the next row, {}, beside forecasts that need no learning: the last row \

@@ -135,3 +135,59 @@ pub(super) fn expected(report: &Report, curves: &Curves) -> String {
 fn whose(seeds: usize, what: &str) -> String {
     if seeds == 1 { "one seed".to_owned() } else { format!("{what} of {seeds} seeds") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::sample::insight_sample;
+    use super::*;
+    use crate::report::render_html;
+
+    fn section_of(page: &str) -> &str {
+        let start = page.find("<section id=\"insight\"").expect("a section");
+        &page[start..start + page[start..].find("</section>").expect("its end")]
+    }
+
+    #[test]
+    fn errors_intervals_and_shares_are_shown_with_the_best_naive_forecast_marked() {
+        let (report, curves) = insight_sample(4, 5, 400);
+        let page = render_html(&report, &curves, "", &[]);
+        let section = section_of(&page);
+        let insight = report.insight.unwrap();
+        let shows = |value: f64| assert!(section.contains(&format!("<data value=\"{value:?}\">")), "{value}");
+        for column in insight.forecast.unwrap().columns {
+            column.naive.iter().for_each(|naive| shows(naive.mae));
+            column.over_time.into_iter().chain(column.naive[0].ratio.ci95).flatten().for_each(shows);
+            [column.mae.mean, column.naive[0].ratio.mean].into_iter().flatten().for_each(shows);
+        }
+        let labels = insight.attention.iter().flat_map(|part| &part.labels);
+        labels.flat_map(|label| label.share.mean).for_each(shows);
+        assert!(
+            section.contains("<td class=\"best\"><data value=\"0.4399\">") && section.contains("not distinguishable")
+        );
+        assert_eq!(section.matches("class=\"best\"").count(), 2, "one a column");
+        assert!(
+            section.contains("raw(of=volume) &amp; more") && section.contains("<code>returns(kind=percent)</code>")
+        );
+        for title in
+            ["A closer look at the forecast", "Attention of the order network", "Mean attention of the manager"]
+        {
+            assert!(section.contains(title), "{title}");
+        }
+        assert_eq!(page.matches("<a href=\"#insight\">").count(), 1);
+    }
+
+    #[test]
+    fn an_agent_that_only_attends_has_no_forecast_and_the_other_way_round() {
+        let (mut report, mut curves) = insight_sample(1, 5, 60);
+        let (insight, drawn) = (report.insight.clone().unwrap(), curves.insight.clone().unwrap());
+        report.insight = Some(InsightReport { forecast: None, ..insight.clone() });
+        curves.insight = Some(InsightCurves { forecast: None, ..drawn.clone() });
+        let page = render_html(&report, &curves, "", &[]);
+        assert!(!page.contains("Errors of the forecast") && page.contains("Attention of the manager"));
+        report.insight = Some(InsightReport { attention: Vec::new(), ..insight });
+        curves.insight = Some(InsightCurves { attention: Vec::new(), ..drawn });
+        let page = render_html(&report, &curves, "", &[]);
+        assert!(page.contains("Errors of the forecast") && !page.contains("Attention of the"));
+        assert!(!page.contains("closer look") && section_of(&page).contains("one seed, no claim"));
+    }
+}
