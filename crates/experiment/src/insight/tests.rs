@@ -173,7 +173,7 @@ fn what_an_agent_says_is_kept_shown_and_written_again_byte_for_byte() {
     assert_eq!(batch.num_rows(), end - first - 1);
     let scaled =
         |row: usize, col: usize, share: f32| world.scaler.unscaled(col, share * world.market.frame.row(row)[col]);
-    let names: [&str; 2] = ["returns(kind=percent)", "volume_change(kind=percent,clip=100.0)"];
+    let names: [&str; 2] = ["returns(kind=percent)", "volume_change(clip=100.0,kind=percent)"];
     for (col, name) in names.into_iter().enumerate() {
         let (expected, came) = (floats(&batch, &format!("forecast {name}")), floats(&batch, &format!("came {name}")));
         for (d, row) in (first..end - 1).enumerate() {
