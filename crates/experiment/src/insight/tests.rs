@@ -243,8 +243,14 @@ fn compare(
     let plan = plan_of(&CONFIG.replace(", { volume_change = { kind = \"percent\", clip = 100.0 } }", ""));
     let (market, scaler) = small_market(values);
     let columns = Column::all(&plan, &scaler);
-    let training = [0..training];
-    let test = forecast::Test { market: &market, training: &training, columns: &columns, money: "USD", draws: 7 };
+    let training = 0..training;
+    let test = forecast::Test {
+        market: &market,
+        training: std::slice::from_ref(&training),
+        columns: &columns,
+        money: "USD",
+        draws: 7,
+    };
     forecast::compared(&test, &seeds.iter().collect::<Vec<_>>()).unwrap()
 }
 

@@ -111,13 +111,14 @@ impl HeatMap<'_> {
             ticks::times(*first as f64, *last as f64, 7).into_iter().map(|(time, text)| (place(time), text)).collect();
         // Of the times that fall between two bars the last one is nearest to the bar behind them.
         let nearest = marks.chunk_by(|a, b| a.0 == b.0).filter_map(<[_]>::last);
-        let mut before = f64::NEG_INFINITY;
+        let (mut before, mut other) = (f64::NEG_INFINITY, false);
         let mut out = String::new();
         for (bar, text) in nearest {
             let at = 100.0 * *bar as f64 / bars as f64;
             if at - before >= APART {
-                before = at;
-                out += &format!("<text class=\"x\" x=\"{at:.2}%\" y=\"100%\" dy=\"1.6em\">{text}</text>");
+                let class = if other { "x every-other" } else { "x" };
+                (before, other) = (at, !other);
+                out += &format!("<text class=\"{class}\" x=\"{at:.2}%\" y=\"100%\" dy=\"1.6em\">{text}</text>");
             }
         }
         out

@@ -1,7 +1,7 @@
 //! One self-contained page: it loads nothing, follows the reader's light or dark setting and fits a phone.
 //!
 //! Sections follow the questions of a reader: what can be claimed, what must be known, the numbers, how it went, when it
-//! earned, what it did, whether it is robust, how it learned, where it comes from.
+//! earned, what it did, what it expected, whether it is robust, how it learned, where it comes from.
 
 use super::figures::{equity, falls, in_sample, learned, price, what_it_did, when};
 use super::forest::forest;

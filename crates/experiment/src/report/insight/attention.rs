@@ -17,7 +17,7 @@ pub(super) fn attention(part: &AttentionReport, seeds: usize, curve: &AttentionC
     let map = HeatMap {
         title: format!("Attention of the {} on the test span", part.of),
         caption: format!(
-            "How the {} spread its attention at each decision, {}: the darker, the larger the share.{blocks} Bars stand side \
+            "How the {} spread its attention at each decision, {}: the stronger the colour, the larger the share.{blocks} Bars stand side \
              by side; nights and weekends without bars take no room.",
             part.of,
             whose(seeds, "mean")

@@ -72,7 +72,7 @@ fn errors(report: &ForecastReport, seeds: usize) -> String {
         whose(seeds, "mean")
     );
     let body = [format!("<p class=\"part\">{}</p>", prose(&report.sentence)), table(&heads, &rows)].concat();
-    figure("tabular", "Errors of the forecast on the test span", &caption, &body)
+    figure("tabular errors", "Errors of the forecast on the test span", &caption, &body)
 }
 
 fn row(figures: &ForecastFigures) -> String {
