@@ -86,18 +86,17 @@ pub(super) fn tables(acted: &Acted) -> Vec<Vec<Vec<String>>> {
     forecast.into_iter().chain((0..first.attention.len()).map(|part| attention(&all, part))).collect()
 }
 
+/// Both numbers of the only seed or of the means; of several seeds the unscaled ones follow.
 fn forecasts(all: &[(String, &Insight)]) -> Vec<Vec<String>> {
-    let both = |who: &String| ["unscaled", "scaled"].map(|what| format!("{who} {what}"));
-    let heads = ["forecast of the next row".to_owned()].into_iter().chain(all.iter().flat_map(|(who, _)| both(who)));
-    let line = |i: usize| {
-        let cells = |insight: &Insight| {
-            let Feature { unscaled, scaled, .. } = insight.forecast[i];
-            [number(unscaled), number(f64::from(scaled))]
-        };
-        let name = all[0].1.forecast[i].name.clone();
-        [name].into_iter().chain(all.iter().flat_map(|(_, insight)| cells(insight))).collect()
+    let ((who, first), seeds) = (&all[0], &all[1..]);
+    let prefix = if seeds.is_empty() { String::new() } else { format!("{who} ") };
+    let heads = ["forecast of the next row".to_owned(), format!("{prefix}unscaled"), format!("{prefix}scaled")];
+    let heads = heads.into_iter().chain(seeds.iter().map(|(who, _)| who.clone()));
+    let line = |(i, feature): (usize, &Feature)| {
+        let own = [feature.name.clone(), number(feature.unscaled), number(f64::from(feature.scaled))];
+        own.into_iter().chain(seeds.iter().map(|(_, insight)| number(insight.forecast[i].unscaled))).collect()
     };
-    [heads.collect()].into_iter().chain((0..all[0].1.forecast.len()).map(line)).collect()
+    [heads.collect()].into_iter().chain(first.forecast.iter().enumerate().map(line)).collect()
 }
 
 fn attention(all: &[(String, &Insight)], part: usize) -> Vec<Vec<String>> {

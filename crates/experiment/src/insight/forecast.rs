@@ -133,7 +133,7 @@ fn sentence(figures: &ForecastFigures, seeds: usize) -> String {
     let ForecastFigures { column, naive, over_time, outcome, .. } = figures;
     let best = &naive[0];
     let Some(ratio) = best.ratio.mean else {
-        return format!("`{column}` never changed, so that there was nothing to forecast.");
+        return format!("The forecast of `{column}` cannot be judged: one that needs no learning never misses.");
     };
     let expects = format!("the best naive one (next row = {})", best.name);
     let says = match outcome {

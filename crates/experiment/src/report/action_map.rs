@@ -55,3 +55,37 @@ fn most_taken(counts: &[u64]) -> Option<usize> {
     let most = counts.iter().max().filter(|most| **most > 0)?;
     counts.iter().position(|count| count == most)
 }
+
+#[cfg(test)]
+mod tests {
+    use pavlov_rl_core::ActionBatch;
+
+    use super::super::render_html;
+    use super::super::sample::sample_of;
+    use super::*;
+
+    #[test]
+    fn each_seed_has_a_row_with_its_actions_as_far_as_it_played() {
+        let (report, mut curves) = sample_of(2, 300, 101);
+        curves.test.agents[0].actions = ActionBatch::Discrete([[1; 50], [2; 50]].concat());
+        // This one was ruined.
+        curves.test.agents[1].actions = ActionBatch::Discrete(vec![2; 25]);
+        let page = render_html(&report, &curves, "", &[]);
+        let map = page.split("<figure class=\"heat\">").nth(1).unwrap().split("</figure>").next().unwrap();
+        assert!(map.contains("Map of actions on the test span") && map.contains("price, USD"), "{map}");
+        let classes = action_classes(&report, curves.actions.names(), 3);
+        for (class, cells) in
+            [(&classes[1], "M0 0H5000v5000H0z"), (&classes[2], "M5000 0H10000v5000H5000zM0 5000H2500v5000H0z")]
+        {
+            assert!(
+                map.contains(&format!("<path class=\"cell band stack {class}\" d=\"{cells}\"/>")),
+                "{cells} in {map}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_block_has_the_action_taken_most_often() {
+        assert_eq!([[1, 3, 3], [0, 0, 1], [0, 0, 0]].map(|counts| most_taken(&counts)), [Some(1), Some(2), None]);
+    }
+}
