@@ -19,8 +19,6 @@ const ROWS_PX: f64 = 420.0;
 const NAME_PX: f64 = 15.0;
 /// Letters of a name that have room beside its row.
 const NAME_CHARS: usize = 14;
-/// Least distance of two marks of the axis, in percent of its width.
-const APART: f64 = 9.0;
 
 /// Cells by row and block of bars, perhaps below a line.
 pub(super) struct HeatMap<'a> {
@@ -105,23 +103,11 @@ impl HeatMap<'_> {
     /// The marks of the axis below, at the first bar of their time.
     fn marks(&self, bars: usize) -> String {
         let shown = &self.times[..bars.min(self.times.len())];
-        let [Some(first), Some(last)] = [shown.first(), shown.last()] else { return String::new() };
-        let place = |time: f64| shown.partition_point(|bar| (*bar as f64) < time);
-        let marks: Vec<(usize, String)> =
-            ticks::times(*first as f64, *last as f64, 7).into_iter().map(|(time, text)| (place(time), text)).collect();
-        // Of the times that fall between two bars the last one is nearest to the bar behind them.
-        let nearest = marks.chunk_by(|a, b| a.0 == b.0).filter_map(<[_]>::last);
-        let (mut before, mut other) = (f64::NEG_INFINITY, false);
-        let mut out = String::new();
-        for (bar, text) in nearest {
-            let at = 100.0 * *bar as f64 / bars as f64;
-            if at - before >= APART {
-                let class = if other { "x every-other" } else { "x" };
-                (before, other) = (at, !other);
-                out += &format!("<text class=\"{class}\" x=\"{at:.2}%\" y=\"100%\" dy=\"1.6em\">{text}</text>");
-            }
-        }
-        out
+        let mark = |(i, (bar, text)): (usize, (usize, String))| {
+            let (at, class) = (100.0 * bar as f64 / bars as f64, if i % 2 == 1 { "x every-other" } else { "x" });
+            format!("<text class=\"{class}\" x=\"{at:.2}%\" y=\"100%\" dy=\"1.6em\">{text}</text>")
+        };
+        ticks::bars(shown, 7).into_iter().enumerate().map(mark).collect()
     }
 
     /// The line above the cells, with two marks on its axis at least.

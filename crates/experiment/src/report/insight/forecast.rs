@@ -22,8 +22,9 @@ pub(super) fn forecast(insight: &InsightReport, curves: &InsightCurves) -> Strin
     let whose = whose(insight.seeds, "median and range");
     let caption = format!(
         "What was expected of each bar one bar before, {whose}, and what came, {}. Lines that lie on each other prove nothing: \
-         so would those of a forecast that repeats the last close. Only the errors below tell.",
-        period(times)
+         so would those of a forecast that repeats the last close. Only the errors below tell.{}",
+        period(times),
+        if closes(times) { " Bars stand side by side." } else { "" }
     );
     let mut charts = vec![chart("Forecast and what came on the test span", &caption, times, curve, 0)];
     if times.len() > 2 * CLOSER {
@@ -34,15 +35,26 @@ pub(super) fn forecast(insight: &InsightReport, curves: &InsightCurves) -> Strin
     [charts, errors(report, insight.seeds)].concat()
 }
 
-/// The bars from `first` on.
+/// The bars from `first` on; side by side if the market closes, since nights would leave them no room.
 fn chart(title: &str, caption: &str, times: &[i64], curve: &ForecastCurve, first: usize) -> Chart {
-    let xs = stamps(&times[first..]);
+    let closes = closes(times);
+    let shown = &times[first..];
+    let xs = if closes { (0..shown.len()).map(|bar| bar as f64).collect() } else { stamps(shown) };
     let panel = |panel: &ForecastPanel| {
         let seeds: Vec<&[f64]> = panel.seeds.iter().map(|seed| seed.get(first..).unwrap_or_default()).collect();
-        drawn(&panel.label, &xs, &panel.came[first..], &seeds)
+        let drawn = drawn(&panel.label, &xs, &panel.came[first..], &seeds);
+        Panel { bars: if closes { shown.to_vec() } else { Vec::new() }, ..drawn }
     };
     let panels = curve.panels.iter().map(panel).collect();
-    Chart { title: title.to_owned(), caption: caption.to_owned(), x: XAxis::Time, panels }
+    let x = if closes { XAxis::Steps } else { XAxis::Time };
+    Chart { title: title.to_owned(), caption: caption.to_owned(), x, panels }
+}
+
+/// Whether some bars are much farther from each other than most.
+fn closes(times: &[i64]) -> bool {
+    let mut distances: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    distances.sort_unstable();
+    distances.last().is_some_and(|longest| *longest > 5 * distances[distances.len() / 2])
 }
 
 fn drawn(label: &str, xs: &[f64], came: &[f64], seeds: &[&[f64]]) -> Panel {
@@ -68,7 +80,8 @@ fn errors(report: &ForecastReport, seeds: usize) -> String {
         "Mean absolute error of the forecast of the next row, {}, beside forecasts that need no learning: the last row \
          again, 0 for a change, the median of the training rows. The star is the best of these; the ratio is the agent's \
          error over it, below 1 the agent is better. A claim needs both intervals on one side of 1: over the seeds, and over \
-         histories drawn anew in blocks. Every line is judged alone, so of many some stand out by chance.{scaled}",
+         histories drawn anew in blocks. Every line is judged alone, so of many some stand out by chance; and a \
+         number that is forecast well need not be one that can be traded: the next open is nearly the last close.{scaled}",
         whose(seeds, "mean")
     );
     let body = [format!("<p class=\"part\">{}</p>", prose(&report.sentence)), table(&heads, &rows)].concat();
@@ -89,8 +102,8 @@ fn row(figures: &ForecastFigures) -> String {
     let says = match figures.outcome {
         Outcome::Better => "better",
         Outcome::Worse => "worse",
-        Outcome::NotDistinguishable => "not distinguishable",
-        Outcome::OneSeed => "one seed, no claim",
+        Outcome::NotDistinguishable => "unclear",
+        Outcome::OneSeed => "no claim",
     };
     format!(
         "<tr><th scope=\"row\"><code>{}</code></th><td class=\"agent-col\">{}</td>{}<td>{}</td><td>{}</td><td>{}</td><td>{says}</td></tr>",
@@ -124,6 +137,24 @@ fn digits(x: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bars_stand_side_by_side_where_a_market_closes() {
+        const MINUTE: i64 = 60_000_000_000;
+        let session = |day: i64| (0..10).map(move |bar| (1_440 * day + 2 * bar) * MINUTE);
+        let times: Vec<i64> = session(0).chain(session(1)).collect();
+        let values: Vec<f64> = (0..20).map(f64::from).collect();
+        let panel = ForecastPanel { label: "next close".into(), came: values.clone(), seeds: vec![values] };
+        let curve = ForecastCurve { panels: vec![panel] };
+        let html = chart("A", "B.", &times, &curve, 0).render().unwrap();
+        // The eleventh of twenty bars is the first of the second day.
+        assert!(html.contains("x=\"52.63%\" y=\"100%\" dy=\"1.6em\">2 Jan 00:00<"), "{html}");
+        assert!(html.contains("data-stamps=\"0 120000 ") && html.contains(" 87480000\""), "{html}");
+        assert!(
+            !closes(&times[..10])
+                && !chart("A", "B.", &times[..10], &curve, 0).panels.iter().any(|p| !p.bars.is_empty())
+        );
+    }
 
     #[test]
     fn errors_of_any_size_show_four_digits() {

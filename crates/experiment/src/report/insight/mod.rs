@@ -161,9 +161,7 @@ mod tests {
         }
         let labels = insight.attention.iter().flat_map(|part| &part.labels);
         labels.flat_map(|label| label.share.mean).for_each(shows);
-        assert!(
-            section.contains("<td class=\"best\"><data value=\"0.4399\">") && section.contains("not distinguishable")
-        );
+        assert!(section.contains("<td class=\"best\"><data value=\"0.4399\">") && section.contains("<td>unclear</td>"));
         assert_eq!(section.matches("class=\"best\"").count(), 2, "one a column");
         assert!(
             section.contains("raw(of=volume) &amp; more") && section.contains("<code>returns(kind=percent)</code>")
@@ -188,6 +186,6 @@ mod tests {
         curves.insight = Some(InsightCurves { attention: Vec::new(), ..drawn });
         let page = render_html(&report, &curves, "", &[]);
         assert!(page.contains("Errors of the forecast") && !page.contains("Attention of the"));
-        assert!(!page.contains("closer look") && section_of(&page).contains("one seed, no claim"));
+        assert!(!page.contains("closer look") && section_of(&page).contains("<td>no claim</td>"));
     }
 }
