@@ -3,6 +3,7 @@
 //! Weights and scaler are those of the run's final checkpoints; nothing is fitted. The bars are those of the run's data,
 //! or of another file of the same format, and those behind the bar that is asked for are dropped first.
 
+mod insight;
 mod scene;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use pavlov_market_data::{bars_of_file, load_dataset, write_time};
 use pavlov_rl_core::{Action, ActionBatch, ActionSpec, Explanation};
 use serde::Serialize;
 
+use self::insight::Insight;
 use self::scene::Scene;
 use crate::artefact::Artefact;
 use crate::error::ExperimentError;
@@ -156,6 +158,8 @@ pub struct Seed {
     checkpoint_hash: String,
     #[serde(flatten)]
     figures: Figures,
+    #[serde(flatten)]
+    insight: Insight,
     /// What it does.
     pub action: Chosen,
 }
@@ -185,6 +189,8 @@ pub struct Together {
     /// Means over the seeds.
     #[serde(flatten)]
     figures: Figures,
+    #[serde(flatten)]
+    insight: Insight,
     /// How many seeds take each choice; empty if actions are numbers.
     votes: BTreeMap<String, usize>,
     /// Mean of the actions, if they are numbers.
@@ -242,8 +248,9 @@ fn decide(plan: &Plan, scene: &Scene, artefact: &Artefact, options: &Options) ->
     let agent = artefact.agent(plan, env.spec(), &options.device)?;
     let failed = |source| ExperimentError::Agent { seed, source };
     let mut player = player(plan, (seed, &*agent), &*env, scene.segment, TEST_STREAM).map_err(failed)?;
-    let Explanation { of_actions, of_state, .. } =
-        agent.explain(env.observations(), player.memory()).map_err(failed)?;
+    let explanation = agent.explain(env.observations(), player.memory()).map_err(failed)?;
+    let insight = Insight::of(&explanation, &scene.features, &scene.scaler);
+    let Explanation { of_actions, of_state, .. } = explanation;
     let mut actions = ActionBatch::new(&env.spec().action, 1);
     player.decide(env.observations(), &mut actions).map_err(failed)?;
     let figures = Figures {
@@ -252,7 +259,7 @@ fn decide(plan: &Plan, scene: &Scene, artefact: &Artefact, options: &Options) ->
     };
     let action = chosen(&env.spec().action, actions.at(0));
     let (updates, checkpoint_hash) = (artefact.updates, artefact.hash.to_string());
-    Ok((Seed { seed, updates, checkpoint_hash, figures, action }, player.warmed()))
+    Ok((Seed { seed, updates, checkpoint_hash, figures, insight, action }, player.warmed()))
 }
 
 fn chosen(spec: &ActionSpec, action: Action<'_>) -> Chosen {
@@ -354,6 +361,7 @@ impl Together {
             Chosen::Choice(_) => None,
             Chosen::Numbers(numbers) => Some((0..numbers.len()).map(|i| mean(&|seed| number(seed, i))).collect()),
         };
-        Self { figures, votes, mean_action }
+        let insight = Insight::mean(&seeds.iter().map(|seed| &seed.insight).collect::<Vec<_>>());
+        Self { figures, insight, votes, mean_action }
     }
 }

@@ -41,6 +41,7 @@ pub(crate) fn curves(
             }
         },
         learning: played.iter().map(|p| learning(p.trained)).collect::<Result<_, _>>()?,
+        insight: None,
     })
 }
 

@@ -8,13 +8,14 @@ use pavlov_evaluation::{
     self as evaluation, BaselineReturns, Benchmark, Episode, EquityCurve, Evidence, Paths, TestSpan, TradeRecord,
     Verdict, evaluate,
 };
-use pavlov_rl_core::{BatchEnv, Market, RngTree, Segment};
+use pavlov_rl_core::{BatchEnv, Market, Memory, Observations, RngTree, Segment};
 use pavlov_store::{Disk, RunFolder, SeedFolder, write_atomic};
 
 use crate::baselines::{self, BENCHMARK, Baseline, INITIAL_ACCOUNT, Kind};
 use crate::curves::{curves, net_worths, weights};
 use crate::episode::{EpisodeRecord, Player, play};
 use crate::error::ExperimentError;
+use crate::insight::{self, Insight, Recorder};
 use crate::plan::Plan;
 use crate::published;
 use crate::report::{BaselineReport, Evaluated, Profit, Report, RunReport, Subject, render_html};
@@ -28,6 +29,8 @@ pub(crate) struct Played<'a> {
     pub(crate) trained: &'a Trained,
     pub(crate) train: EpisodeRecord,
     pub(crate) test: EpisodeRecord,
+    /// What it expected and attended to on the test span, if it says so.
+    pub(crate) insight: Option<Insight>,
 }
 
 /// Judges trained agents and writes tables, `report.json` and `report.html`.
@@ -37,14 +40,15 @@ pub(crate) struct Played<'a> {
 pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]) -> Result<Report, ExperimentError> {
     let played = trained.iter().map(|t| play_both(plan, world, t)).collect::<Result<Vec<_>, _>>()?;
     let baselines = baselines::all(plan, world)?;
-    let curves = curves(plan, world, &played, &baselines)?;
+    let mut curves = curves(plan, world, &played, &baselines)?;
     let mut report = compare(plan, world, &played, &baselines)?.with_sheets(&curves, plan.eval.risk_free);
+    (report.insight, curves.insight) = insight::joined(plan, world, &played).unzip();
     report.fee_sweep = Some(fees::sweep(plan, world, trained, &report)?);
     report.flags = flags::of(&report, plan.environment.flaw());
     report.published = published::report(plan, world, &played.iter().map(|p| &p.test).collect::<Vec<_>>(), &baselines);
     let disk = folder.disk();
     for seed in &played {
-        write_tables(disk, &folder.seed(seed.trained.seed), world, seed)?;
+        write_tables(disk, &folder.seed(seed.trained.seed), (plan, world), seed)?;
     }
     let html = render_html(&report, &curves, &plan.to_toml().to_string(), &world.data_notes);
     let text = report.to_json().map_err(|e| ExperimentError::Encode { what: "report.json", reason: e.to_string() })?;
@@ -54,11 +58,12 @@ pub fn judge(folder: &RunFolder, plan: &Plan, world: &World, trained: &[Trained]
 }
 
 fn play_both<'a>(plan: &Plan, world: &World, trained: &'a Trained) -> Result<Played<'a>, ExperimentError> {
-    Ok(Played {
-        train: play_agent(plan, trained, &*world.train_span, world.train, 0)?,
-        test: play_agent(plan, trained, &*world.test_span, world.test, TEST_STREAM)?,
-        trained,
-    })
+    let mut recorder = Recorder::new(&*trained.agent);
+    let test = play_watched(plan, trained, &*world.test_span, (world.test, TEST_STREAM), |seen, memory| {
+        recorder.watch(seen, memory)
+    })?;
+    let train = play_agent(plan, trained, &*world.train_span, world.train, 0)?;
+    Ok(Played { train, insight: recorder.insight(&test), test, trained })
 }
 
 /// Number of the random stream with which a policy plays the test span.
@@ -72,10 +77,25 @@ pub(crate) fn play_agent(
     segment: Segment,
     stream: u64,
 ) -> Result<EpisodeRecord, ExperimentError> {
+    play_watched(plan, trained, span, (segment, stream), |_, _| Ok(()))
+}
+
+/// The same; `watch` gets what every decision starts from.
+fn play_watched(
+    plan: &Plan,
+    trained: &Trained,
+    span: &dyn BatchFactory,
+    (segment, stream): (Segment, u64),
+    mut watch: impl FnMut(Observations<'_>, &Memory) -> Result<(), AgentError>,
+) -> Result<EpisodeRecord, ExperimentError> {
     let failed = |source: AgentError| ExperimentError::Agent { seed: trained.seed, source };
     let env = span.batch(0..1, &RngTree::new(trained.seed));
     let mut player = player(plan, (trained.seed, &*trained.agent), &*env, segment, stream).map_err(failed)?;
-    play(env, |seen, actions| player.decide(seen, actions)).map_err(failed)
+    play(env, |seen, actions| {
+        watch(seen, player.memory())?;
+        player.decide(seen, actions)
+    })
+    .map_err(failed)
 }
 
 /// The agent of a seed where it is judged: at the first row that `env` shows, its memory warmed as `[eval]` says.
@@ -104,7 +124,7 @@ fn compare(
     let mut runs = Vec::new();
     let mut agent_returns = Vec::new();
     let initial = baselines.iter().find(|baseline| baseline.name == INITIAL_ACCOUNT);
-    for Played { trained, train, test } in played {
+    for Played { trained, train, test, .. } in played {
         let what = format!("seed {}", trained.seed);
         let profits = [
             Profit::of(&net_worths(test), initial.map(|b| net_worths(&b.test[0])).as_deref()),
@@ -261,12 +281,15 @@ fn cumulative_return(what: &str, metrics: &Evaluated) -> Result<f64, ExperimentE
 fn write_tables(
     disk: &Arc<dyn Disk>,
     folder: &SeedFolder,
-    world: &World,
+    (plan, world): (&Plan, &World),
     seed: &Played<'_>,
 ) -> Result<(), ExperimentError> {
     let spans = [("train", &seed.train), ("test", &seed.test)];
     write_atomic(&**disk, &folder.equity(), &tables::equity(&world.market, &world.training.spec().action, &spans)?)?;
     write_atomic(&**disk, &folder.fills(), &tables::fills(&world.market, &spans)?)?;
+    if let Some(insight) = &seed.insight {
+        write_atomic(&**disk, &folder.insight(), &insight::table(plan, world, insight)?)?;
+    }
     Ok(())
 }
 

@@ -27,6 +27,7 @@ mod error;
 mod fees;
 mod flags;
 mod hooks;
+mod insight;
 mod judge;
 pub mod matrix;
 mod plan;

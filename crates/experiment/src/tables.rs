@@ -141,7 +141,7 @@ fn equity_columns(batch: &RecordBatch) -> Option<(&StringArray, &TimestampNanose
     Some((column("span")?.downcast_ref()?, column("time")?.downcast_ref()?, column("net_worth")?.downcast_ref()?))
 }
 
-fn encode(what: &'static str, columns: Vec<(String, ArrayRef)>) -> Result<Vec<u8>, ExperimentError> {
+pub(crate) fn encode(what: &'static str, columns: Vec<(String, ArrayRef)>) -> Result<Vec<u8>, ExperimentError> {
     let write = || {
         // Whether a column may have gaps is said, so that it does not depend on the data.
         let nullable = |name: &str| name == "reward" || name.starts_with("action");

@@ -110,6 +110,15 @@ impl FittedScaler {
         (self.shift[col], self.factor[col])
     }
 
+    /// A scaled number of a column as it was before, but for the rounding of the scaled one.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    pub fn unscaled(&self, col: usize, scaled: f32) -> f64 {
+        let (shift, factor) = self.column(col);
+        f64::from(scaled) / factor + shift
+    }
+
     /// Scales values of one column.
     #[inline]
     pub(crate) fn scale(&self, col: usize, values: &[f64; BLOCK], scaled: &mut [f32; BLOCK]) {
@@ -202,6 +211,9 @@ mod tests {
             (Scaling::Tdqn, (1.0, 1.0 / 7.0)),
         ] {
             assert_eq!(fitted(&scaling, "raw", &values), expected, "{scaling:?}");
+            let scaler = FittedScaler { shift: vec![expected.0], factor: vec![expected.1] };
+            let back = scaler.unscaled(0, ((8.0 - expected.0) * expected.1) as f32);
+            assert!((back - 8.0).abs() < 1e-5, "{scaling:?}: 8 comes back as {back}");
         }
     }
 

@@ -146,6 +146,11 @@ impl SeedFolder {
         self.root.join("fills.parquet")
     }
 
+    /// What the agent expected and attended to on the test span, `insight.parquet`; only if it says so.
+    pub fn insight(&self) -> PathBuf {
+        self.root.join("insight.parquet")
+    }
+
     /// What went into a loss or gradient that was not finite, `not_finite.safetensors`.
     pub fn not_finite(&self) -> PathBuf {
         self.root.join("not_finite.safetensors")

@@ -133,3 +133,56 @@ fn explained(agent: &str, seeds: &[Seed], actions: &[String]) {
         assert!(figures.of_state.values().all(|number| number.is_finite()), "{agent}");
     }
 }
+
+/// What an agent may say beyond its action: a forecast of two columns and the attention of one part.
+fn said(of: [f32; 2]) -> pavlov_rl_core::Explanation {
+    let attention = pavlov_rl_core::Attention {
+        of: "manager",
+        labels: vec!["row -1".into(), "row 0".into()],
+        shares: vec![of[0], 1.0 - of[0]],
+    };
+    pavlov_rl_core::Explanation { forecast: of.to_vec(), attention: vec![attention], ..Default::default() }
+}
+
+#[test]
+fn forecast_and_attention_are_told_by_column_and_by_label() {
+    let place = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let hooks = Hooks { clock: &|| 0.0, progress: &|_| {}, stop: &stop };
+    let config = CONFIG
+        .replace("[environment]", &format!("[environment]\n{}", ENVIRONMENTS[0]))
+        .replace("[agent]", "[agent]\nname = \"lstm_ppo\"\nfc = 8\nhidden = 8");
+    let (file, out) = (place.path().join("run.toml"), place.path().join("run"));
+    pavlov_store::write_atomic(&OsDisk, &file, config.as_bytes()).unwrap();
+    crate::run::run(&file, &[], &out, &options(), &hooks).unwrap();
+    let mut acted = act(&out, &Request::default(), &options(), &hooks).unwrap();
+    let silent = acted.json().unwrap();
+    assert!(!silent.contains("\"forecast\"") && !silent.contains("\"attention\""), "{silent}");
+
+    let (folder, plan) = open_plan(&out, &options()).unwrap();
+    let fitted = Artefact::load(&plan, 1, (&out, &folder.seed(1)), &options().disk).unwrap().scaler;
+    for (seed, of) in acted.seeds.iter_mut().zip([[0.5, -1.0], [0.25, 3.0]]) {
+        seed.insight = Insight::of(&said(of), &acted.features, &fitted);
+    }
+    acted.together = Together::of(&acted.seeds);
+    let json: serde_json::Value = serde_json::from_str(&acted.json().unwrap()).unwrap();
+    let forecast = &json["seeds"][1]["forecast"][0];
+    let unscaled = fitted.unscaled(0, 0.25);
+    assert_eq!(*forecast, serde_json::json!({"name": "returns(kind=percent)", "unscaled": unscaled, "scaled": 0.25}));
+    let shares = |of: &serde_json::Value| of["attention"][0]["shares"].clone();
+    let expected = serde_json::json!([{"label": "row -1", "share": 0.375}, {"label": "row 0", "share": 0.625}]);
+    assert_eq!(
+        (shares(&json["together"]), json["seeds"][0]["attention"][0]["of"].as_str()),
+        (expected, Some("manager"))
+    );
+    assert_eq!(json["together"]["forecast"][1]["scaled"], 1.0);
+
+    let text = acted.text();
+    let line =
+        |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start} in\n{text}"));
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let heads = "forecast of the next row  mean unscaled  mean scaled  seed 1  seed 2";
+    assert_eq!(words(line("forecast of the next row")), words(heads));
+    assert_eq!(words(line("row -1")), ["row", "-1", "37.50", "%", "50.00", "%", "25.00", "%"]);
+    assert!(words(line("attention of the manager")).contains(&"mean".to_owned()));
+}

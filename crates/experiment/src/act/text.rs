@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use pavlov_rl_core::ActMode;
 
-use super::{Acted, Chosen, Feature, Figures};
+use super::{Acted, Chosen, Feature, Figures, insight};
 
 /// A page for a terminal: the state, then a line for each seed, then all of them together.
 pub(super) fn text(acted: &Acted) -> String {
@@ -12,6 +12,10 @@ pub(super) fn text(acted: &Acted) -> String {
     out.push('\n');
     out.push_str(&table(&features(acted)));
     out.push('\n');
+    for lines in insight::tables(acted) {
+        out.push_str(&table(&lines));
+        out.push('\n');
+    }
     out.push_str(&table(&seeds(acted)));
     if let Some(line) = vote(acted) {
         out.push_str(&line);
@@ -99,7 +103,7 @@ fn joined(numbers: &[f32]) -> String {
 }
 
 /// Six significant digits, plainly where that is short.
-fn number(x: f64) -> String {
+pub(super) fn number(x: f64) -> String {
     match x.abs() {
         0.0 => "0".into(),
         size if (1e-4..1e9).contains(&size) => {

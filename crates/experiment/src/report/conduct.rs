@@ -1,6 +1,7 @@
 //! What was done on one span: trades on the price, what was held, which actions were taken and when.
 
 use super::Report;
+use super::action_map::action_maps;
 use super::chart::{Chart, grid};
 use super::curves::{AgentCurve, Curves};
 use super::downsample::blocks;
@@ -27,7 +28,7 @@ pub(super) fn conduct(span: &SpanFigures<'_>, curves: &Curves) -> String {
     let charts: String = charts.into_iter().flatten().filter_map(|chart| chart.render()).collect();
     let shares: String = span.sheet.actions.iter().map(|actions| shares(span, curves, actions)).collect();
     let over_time: String = over_time(span, curves).into_iter().filter_map(|chart| chart.render()).collect();
-    [charts, fold("What every seed held", &each_seed(span)), shares, over_time].concat()
+    [charts, fold("What every seed held", &each_seed(span)), shares, over_time, action_maps(span, curves)].concat()
 }
 
 /// The trades of the median seed on the price, how many there were when, and what was held.
@@ -216,17 +217,22 @@ fn shares(span: &SpanFigures<'_>, curves: &Curves, actions: &ActionShares) -> St
     let seeds = actions.seeds.iter().map(|seed| bar(&format!("seed {}", seed.seed), &seed.shares));
     let all = (actions.seeds.len() > 1).then(|| bar("<b>all</b>", &actions.all));
     let rows: String = all.into_iter().chain(seeds).collect();
-    let key = |(class, label): (&String, &String)| {
-        let mark = format!("<rect class=\"band stack {class}\" width=\"26\" height=\"10\"/>");
-        format!("<li><svg width=\"26\" height=\"10\" aria-hidden=\"true\">{mark}</svg>{}</li>", escape(label))
-    };
-    let legend: String = classes.iter().zip(&actions.labels).map(key).collect();
+    let legend = legend(&classes, &actions.labels);
     let title = match actions.of.as_str() {
         "action" => format!("Actions taken on the {}", span.name),
         other => format!("Actions taken on the {}, {other}", span.name),
     };
     let caption = "Share of each action in all steps, also where an order was too small to fill.";
-    figure("shares", &title, caption, &format!("<ul class=\"legend\">{legend}</ul><div class=\"bars\">{rows}</div>"))
+    figure("shares", &title, caption, &format!("{legend}<div class=\"bars\">{rows}</div>"))
+}
+
+/// What the colours of actions mean.
+pub(super) fn legend(classes: &[String], labels: &[String]) -> String {
+    let key = |(class, label): (&String, &String)| {
+        let mark = format!("<rect class=\"band stack {class}\" width=\"26\" height=\"10\"/>");
+        format!("<li><svg width=\"26\" height=\"10\" aria-hidden=\"true\">{mark}</svg>{}</li>", escape(label))
+    };
+    format!("<ul class=\"legend\">{}</ul>", classes.iter().zip(labels).map(key).collect::<String>())
 }
 
 /// Shares of the actions of all seeds by block of time, one on the other.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use pavlov_rl_core::ActionBatch;
 
+use super::insight::InsightCurves;
+
 /// Everything that the charts of a report show.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curves {
@@ -19,6 +21,8 @@ pub struct Curves {
     pub actions: Actions,
     /// How every seed learned.
     pub learning: Vec<LearningCurve>,
+    /// What the agent expected and attended to on the test span, if it says so.
+    pub insight: Option<InsightCurves>,
 }
 
 /// What an agent decides at every bar.

@@ -35,7 +35,8 @@ for (const figure of document.querySelectorAll('.chart')) {
     const box = svg.getBoundingClientRect(), outer = plot.getBoundingClientRect();
     const share = Math.min(1, Math.max(0, (pointer - box.left) / box.width)), at = share * 10000, x = x0 + share * (x1 - x0);
     tip.replaceChildren();
-    element('b', '', tip).textContent = d.x === 'time' ? new Date(x).toISOString().slice(0, 16).replace('T', ' ') + ' UTC'
+    const stamps = d.stamps?.split(' '), time = stamps ? Number(stamps[Math.round(share * (stamps.length - 1))]) : x;
+    element('b', '', tip).textContent = stamps || d.x === 'time' ? new Date(time).toISOString().slice(0, 16).replace('T', ' ') + ' UTC'
       : Math.round(x).toLocaleString('en') + ' steps';
     for (const panel of panels) {
       if (panels.length > 1) element('em', '', tip).textContent = panel.axis;

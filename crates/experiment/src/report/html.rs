@@ -1,12 +1,13 @@
 //! One self-contained page: it loads nothing, follows the reader's light or dark setting and fits a phone.
 //!
 //! Sections follow the questions of a reader: what can be claimed, what must be known, the numbers, how it went, when it
-//! earned, what it did, whether it is robust, how it learned, where it comes from.
+//! earned, what it did, what it expected, whether it is robust, how it learned, where it comes from.
 
 use super::figures::{equity, falls, in_sample, learned, price, what_it_did, when};
 use super::forest::forest;
 use super::format::escape;
 use super::head::{banner, notes, tiles, verdict};
+use super::insight::expected;
 use super::markup::{fold, prose, section};
 use super::results::results;
 use super::robust::robust;
@@ -30,6 +31,7 @@ pub fn render_html(report: &Report, curves: &Curves, config_toml: &str, data_not
         (falls(report, curves), "Drawdowns"),
         (when(report, curves), "When it earned"),
         (what_it_did(report, curves), "What it did"),
+        (expected(report, curves), "What it expected"),
         (robust(report), "Is it robust"),
         (learned(report, curves), "How it learned"),
         (in_sample(report, curves), "In sample"),
@@ -100,6 +102,7 @@ mod tests {
     use pavlov_evaluation::{METRICS, MetricEntry};
     use serde_json::Value;
 
+    use super::super::insight::sample::insight_sample;
     use super::super::sample::{sample, sample_of, two_assets};
     use super::*;
 
@@ -186,7 +189,8 @@ mod tests {
 
     #[test]
     fn every_number_and_time_of_the_page_stands_in_report_json() {
-        for (report, curves) in [sample(1), sample(5), two_assets(4), sample_of(3, 5_000, 4_000)] {
+        let samples = [sample(1), sample(5), two_assets(4), sample_of(3, 5_000, 4_000), insight_sample(3, 20, 500)];
+        for (report, curves) in samples {
             let html = render_html(&report, &curves, CONFIG, &[]);
             let (mut numbers, mut texts) = (BTreeSet::new(), BTreeSet::new());
             leaves(&serde_json::from_str(&report.to_json().unwrap()).unwrap(), &mut numbers, &mut texts);

@@ -3,6 +3,7 @@
 //! A [`Report`] holds what the experiment found and nothing about when, where or how fast it ran, so that the same plan, seed
 //! and data give the same bytes. [`render_html`] and [`result_table`] show exactly its numbers.
 
+mod action_map;
 pub(crate) mod chart;
 mod conduct;
 mod curves;
@@ -11,7 +12,9 @@ mod figures;
 mod forest;
 pub(crate) mod format;
 mod head;
+mod heat;
 pub(crate) mod html;
+pub(crate) mod insight;
 mod learning;
 pub(crate) mod markup;
 pub(crate) mod panel;
@@ -41,6 +44,10 @@ use crate::published::PublishedReport;
 pub use crate::trials::TrialReport;
 pub use curves::{Actions, AgentCurve, BaselineCurve, Curves, LearningCurve, PriceCurve, SpanCurves, Trade};
 pub use html::render_html;
+pub use insight::{
+    AttentionCurve, AttentionReport, ForecastCurve, ForecastFigures, ForecastPanel, ForecastReport, InsightCurves,
+    InsightReport, LabelShare, NaiveFigures,
+};
 pub use profit::{Profit, ProfitSummary};
 pub use sheet::{
     ActionShares, Calendar, CalendarUnit, Drawdown, PeriodReturn, RollingRange, RollingSharpe, SeedShares, Sheet,
@@ -86,6 +93,9 @@ pub struct Report {
     /// Ours by the definitions of a publication, beside its figures, if the config has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<PublishedReport>,
+    /// What the agent expected and attended to on the test span, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insight: Option<InsightReport>,
     /// What the agent did on the test span.
     #[serde(default)]
     pub sheet: Sheet,
@@ -197,6 +207,7 @@ impl Report {
             fee_sweep: None,
             flags: Vec::new(),
             published: None,
+            insight: None,
             sheet: Sheet::default(),
             train_sheet: Sheet::default(),
         }

@@ -17,6 +17,8 @@ pub(crate) struct Panel {
     pub(crate) lines: Vec<Line>,
     /// Small triangles on top of everything.
     pub(crate) marks: Vec<Mark>,
+    /// Close stamps of bars that stand side by side, UTC ns: places from left to right are then their numbers.
+    pub(crate) bars: Vec<i64>,
 }
 
 /// What runs from left to right.
@@ -91,7 +93,8 @@ struct Domain {
 impl Panel {
     pub(crate) fn new(label: &str, scale: Scale, height_px: u32) -> Self {
         let y = YAxis { label: label.to_owned(), scale, zero: false };
-        Self { y, height_px, spans: Vec::new(), bands: Vec::new(), lines: Vec::new(), marks: Vec::new() }
+        let (spans, bands, lines, marks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { y, height_px, spans, bands, lines, marks, bars: Vec::new() }
     }
 
     /// The same with 0 in view.
@@ -121,10 +124,10 @@ impl Panel {
              <svg viewBox=\"0 0 10000 10000\" preserveAspectRatio=\"none\" width=\"100%\" height=\"100%\">{bands}{lines}</svg>\
              {}</svg></div>",
             self.height_px,
-            self.data_attributes(x, &domain),
+            self.data_attributes(x, &domain) + &self.stamps(),
             self.names(&domain),
             self.y_axis(&domain),
-            if last { x_axis(x, &domain) } else { String::new() },
+            if last { self.x_axis(x, &domain) } else { String::new() },
             self.marks.iter().map(|mark| domain.mark(mark)).collect::<String>(),
         ))
     }
@@ -158,6 +161,31 @@ impl Panel {
             )
         };
         self.spans.iter().enumerate().map(mark).collect()
+    }
+
+    fn x_axis(&self, x: XAxis, domain: &Domain) -> String {
+        let marks: Vec<Tick> = match x {
+            _ if !self.bars.is_empty() => {
+                ticks::bars(&self.bars, 7).into_iter().map(|(bar, text)| (bar as f64, text)).collect()
+            }
+            XAxis::Time => ticks::times(domain.x[0], domain.x[1], 7),
+            XAxis::Steps => ticks::counts(domain.x[0], domain.x[1], 5),
+        };
+        let mark = |(i, (x, text)): (usize, &Tick)| {
+            let class = if i % 2 == 1 { "x every-other" } else { "x" };
+            let at = 100.0 * domain.x_share(*x);
+            format!("<text class=\"{class}\" x=\"{at:.2}%\" y=\"100%\" dy=\"1.6em\">{text}</text>")
+        };
+        marks.iter().enumerate().map(mark).collect()
+    }
+
+    /// Stamps of bars at equal distances, so many that the pointer finds the time of each place; nothing if time is the axis.
+    fn stamps(&self) -> String {
+        const MOST: usize = 400;
+        let Some(last) = self.bars.len().checked_sub(1) else { return String::new() };
+        let num = MOST.min(last + 1).max(2) - 1;
+        let stamps: Vec<String> = (0..=num).map(|i| (self.bars[i * last / num] / 1_000_000).to_string()).collect();
+        format!(" data-stamps=\"{}\"", stamps.join(" "))
     }
 
     fn y_axis(&self, domain: &Domain) -> String {
@@ -201,19 +229,6 @@ impl Panel {
         let top = if self.y.zero && y[1] == 0.0 { 0.0 } else { pad };
         Some(Domain { x, y: [y[0] - bottom, y[1] + top], scale })
     }
-}
-
-fn x_axis(x: XAxis, domain: &Domain) -> String {
-    let marks = match x {
-        XAxis::Time => ticks::times(domain.x[0], domain.x[1], 7),
-        XAxis::Steps => ticks::counts(domain.x[0], domain.x[1], 5),
-    };
-    let mark = |(i, (x, text)): (usize, &Tick)| {
-        let class = if i % 2 == 1 { "x every-other" } else { "x" };
-        let at = 100.0 * domain.x_share(*x);
-        format!("<text class=\"{class}\" x=\"{at:.2}%\" y=\"100%\" dy=\"1.6em\">{text}</text>")
-    };
-    marks.iter().enumerate().map(mark).collect()
 }
 
 impl Domain {

@@ -52,7 +52,7 @@ pub(crate) fn sample_of(seeds: u64, train_bars: usize, test_bars: usize) -> (Rep
     let price = PriceCurve { times, close: vec![[train_close, test_close].concat()] };
     let actions = Actions::Named(["hold", "buy", "sell"].map(String::from).to_vec());
     let assets = vec!["BTC".to_owned()];
-    let curves = Curves { assets, price, train: train.curves, test: test.curves, actions, learning };
+    let curves = Curves { assets, price, train: train.curves, test: test.curves, actions, learning, insight: None };
     (report.with_sheets(&curves, 0.0), curves)
 }
 

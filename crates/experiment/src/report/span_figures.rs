@@ -277,7 +277,7 @@ fn scale_of(values: impl Iterator<Item = f64>) -> Scale {
     if low > 0.0 && high / low >= LOG_FROM { Scale::Log } else { Scale::Linear }
 }
 
-fn sorted<'a>(values: impl Iterator<Item = &'a f64>) -> Vec<f64> {
+pub(super) fn sorted<'a>(values: impl Iterator<Item = &'a f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.copied().collect();
     values.sort_by(f64::total_cmp);
     values

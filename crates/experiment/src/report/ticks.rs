@@ -69,6 +69,24 @@ pub(crate) fn times(low_ns: f64, high_ns: f64, most: usize) -> Vec<Tick> {
     Vec::new()
 }
 
+/// Marks of bars that stand side by side, by number: each at the first bar of its time, so far apart that they do not touch.
+pub(crate) fn bars(times: &[i64], most: usize) -> Vec<(usize, String)> {
+    /// Least distance of two marks, as a share of the bars.
+    const APART: f64 = 0.09;
+    let [Some(first), Some(last)] = [times.first(), times.last()] else { return Vec::new() };
+    let place = |time: f64| times.partition_point(|bar| (*bar as f64) < time);
+    let all = self::times(*first as f64, *last as f64, most).into_iter();
+    let marks: Vec<(usize, String)> = all.map(|(time, text)| (place(time), text)).collect();
+    // Of the times that fall between two bars the last one is nearest to the bar behind them.
+    let mut kept: Vec<(usize, String)> = Vec::new();
+    for mark in marks.chunk_by(|a, b| a.0 == b.0).filter_map(<[_]>::last) {
+        if kept.last().is_none_or(|before| (mark.0 - before.0) as f64 >= APART * times.len() as f64) {
+            kept.push(mark.clone());
+        }
+    }
+    kept
+}
+
 /// `27 Jun 2019`, UTC.
 pub(crate) fn day_of(time_ns: f64) -> String {
     date(time_ns).map_or(String::new(), |d| d.strftime("%-d %b %Y").to_string())

@@ -141,6 +141,7 @@ pub fn fingerprint(run: &Path) -> Vec<(String, String)> {
     let mut files = vec![run.join("report.json"), run.join("report.html")];
     for seed in sorted(&run.join("runs")) {
         files.extend(["metrics.jsonl", "done.json", "equity.parquet", "fills.parquet"].map(|name| seed.join(name)));
+        files.extend(Some(seed.join("insight.parquet")).filter(|file| file.exists()));
         files.extend(sorted(&seed.join("checkpoints")).pop());
     }
     let hash = |file: PathBuf| {
