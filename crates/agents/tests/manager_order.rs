@@ -120,7 +120,7 @@ fn each_sequence_is_attended_to_and_has_its_labels() {
             let explained = agent.explain(seen, &agent.memory(1)).unwrap();
             assert_eq!((explained.forecast.len(), explained.of_actions[0].1.len()), (5, 3));
             let [manager, order] = &explained.attention[..] else { panic!("two parts attend") };
-            assert_eq!((manager.of, order.of), ("manager", "order"));
+            assert_eq!((manager.of, order.of), ("manager", "order network"));
             assert_eq!(
                 (&manager.labels[..], &order.labels[..]),
                 (&labels.map(str::to_owned)[..6], &labels.map(str::to_owned)[..])

@@ -192,7 +192,7 @@ impl Agent for ManagerOrder {
         };
         SCRATCH.with_borrow_mut(|scratch| {
             self.acting[0].infer(one, scratch);
-            let parts = ["manager", "order"].into_iter().zip(self.labels().into_iter().zip(scratch.shares()));
+            let parts = ["manager", "order network"].into_iter().zip(self.labels().into_iter().zip(scratch.shares()));
             Ok(Explanation {
                 of_actions: vec![("q", scratch.q().to_vec())],
                 of_state: Vec::new(),

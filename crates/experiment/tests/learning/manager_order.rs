@@ -1,5 +1,7 @@
 //! R10 and R11 for the manager and order networks, going long and short on the markets of LSTM-PPO, with the same criteria.
 
+use pavlov_evaluation::Outcome;
+
 use crate::game::{Game, SIGNIFICANT, SPANS, agents, figures, least, markets, most, t_statistics};
 use crate::oracle::Arena;
 
@@ -50,6 +52,37 @@ fn a_planted_signal_is_found_on_every_seed_by_each_body() {
         assert!(oracle > 0.5, "{what}: {oracle:.3}");
         assert!(least(&shares) >= 0.9, "PROMISE=R11 {what}: {shares:.3?}");
         assert!(least(&t_statistics(&report)) > SIGNIFICANT, "{what}: {:?}", t_statistics(&report));
+    }
+}
+
+/// What the report says of the forecasts of the next change of the close.
+fn forecast(mode: (&'static str, &'static str), market: u64) -> pavlov_experiment::report::ForecastFigures {
+    let game = Game { mode, volatility: 0.005, market, commission: 0.0, spans: SPANS, body: "", updates: 60 };
+    let report = run(&game, BODIES[0]);
+    let columns = report.insight.expect("it says what it expects").forecast.expect("it forecasts").columns;
+    let close = columns.into_iter().find(|figures| figures.column.starts_with("returns(kind=percent"));
+    close.expect("the change of the close is a column")
+}
+
+#[test]
+fn the_manager_beats_the_naive_forecast_where_moves_go_on_and_does_not_claim_to_where_they_do_not() {
+    for market in markets() {
+        let figures = ["autoregressive", "martingale"].map(|law| {
+            let keys = if law == "martingale" { "next_shown = false" } else { "phi = 0.3" };
+            let figures = forecast((law, keys), market);
+            let best = &figures.naive[0];
+            let (ratio, ci) = (best.ratio.mean.unwrap(), best.ratio.ci95.unwrap());
+            let over_time = figures.over_time.unwrap();
+            println!(
+                "R11: manager's forecast, {law}, market {market}: error over that of `{}` {ratio:.4}, {ci:.4?} over \
+                 seeds, {over_time:.4?} over time",
+                best.name
+            );
+            figures
+        });
+        let [leaning, martingale] = figures.map(|figures| figures.outcome);
+        assert_eq!(leaning, Outcome::Better, "PROMISE=R11 market {market}");
+        assert_ne!(martingale, Outcome::Better, "PROMISE=R10 market {market}: nothing can be forecast");
     }
 }
 
