@@ -223,12 +223,14 @@ def gaussian_ppo() -> Call:
     return Loop().update
 
 
-def orders(make: type[manager_order.Loop] | type[manager_order.Learner]) -> Callable[[], Call]:
+def orders(
+    make: type[manager_order.Loop] | type[manager_order.Learner], network: type[manager_order.Network]
+) -> Callable[[], Call]:
     """A step of the whole loop, or of the learner alone."""
 
     def prepare() -> Call:
         torch.manual_seed(1)
-        return make().step
+        return make(network).step
 
     return prepare
 
@@ -299,8 +301,9 @@ COMPARISONS: tuple[Comparison, ...] = (
         "env steps/s",
         Ours("manager_order", "manager_order/loop"),
         (
-            Peer("PyTorch, fused Adam", orders(manager_order.Loop)),
-            Peer("PyTorch, the learning step alone", orders(manager_order.Learner)),
+            Peer("PyTorch, attention as published", orders(manager_order.Loop, manager_order.AsPublished)),
+            Peer("PyTorch, only the last row asks, fused Adam", orders(manager_order.Loop, manager_order.Network)),
+            Peer("the same, the learning step alone", orders(manager_order.Learner, manager_order.Network)),
         ),
     ),
     Comparison(

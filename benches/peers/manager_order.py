@@ -1,7 +1,8 @@
 """Manager and order networks in PyTorch: a two-way LSTM, attention of the last row, a head; learnt by double Q-learning.
 
-As fast as PyTorch gets: sequences are time-major, only the last row asks, the replay holds whole observations as tensors,
-Adam is the fused one, and next states are valued in inference mode. The game is a few lines of Python.
+`Learner` and `Loop` are as fast as PyTorch gets: sequences are time-major, only the last row asks, the replay holds whole
+observations as tensors, Adam is the fused one, and next states are valued in inference mode. With `AsPublished` the
+networks are the article's: every row asks, and the optimiser is PyTorch's default. The game is a few lines of Python.
 Source: "Hierarchical attention in reinforcement learning for stock order executions", 2020; constants are the defaults of
 `manager_order` in this workspace.
 """
@@ -41,12 +42,21 @@ class Network(nn.Module):
         return self.head(self.context(x))
 
 
+class AsPublished(Network):
+    """The same with the contexts of all rows, of which the last is used."""
+
+    def context(self, x: Tensor) -> Tensor:
+        y = self.lstm(x)[0].transpose(0, 1)
+        scores = torch.bmm(self.key(y), self.query(y).transpose(2, 1)) / sqrt(y.shape[2])
+        return torch.bmm(scores.softmax(1).transpose(2, 1), self.value(y))[:, -1]
+
+
 class Pair(nn.Module):
     """Both networks, the forecast being the last row of the order network's sequence."""
 
-    def __init__(self) -> None:
+    def __init__(self, network: type[Network]) -> None:
         super().__init__()
-        self.manager, self.order = Network(FEATURES, FEATURES), Network(FEATURES + ACCOUNT, ACTIONS)
+        self.manager, self.order = network(FEATURES, FEATURES), network(FEATURES + ACCOUNT, ACTIONS)
 
     def forward(self, rows: Tensor, accounts: Tensor) -> tuple[Tensor, Tensor]:
         """Forecasts `[B, F]` and values `[B, A]` of windows `[W, B, F]` and accounts `[B, 4]`."""
@@ -58,12 +68,12 @@ class Pair(nn.Module):
 class Learner:
     """Both pairs, an Adam for each network, and a replay that is full."""
 
-    def __init__(self) -> None:
-        self.online, self.target = Pair(), Pair()
+    def __init__(self, network: type[Network] = Network) -> None:
+        self.online, self.target = Pair(network), Pair(network)
         self.target.load_state_dict(self.online.state_dict())
-        nets = self.online.manager, self.online.order
+        nets, fused = (self.online.manager, self.online.order), network is Network or None
         self.parameters = [list(net.parameters()) for net in nets]
-        self.optimisers = [torch.optim.Adam(parameters, lr=1e-3, fused=True) for parameters in self.parameters]
+        self.optimisers = [torch.optim.Adam(parameters, lr=1e-3, fused=fused) for parameters in self.parameters]
         self.rows = torch.randn(REPLAY, WINDOW + 1, FEATURES)
         self.accounts = torch.randn(REPLAY, 2, ACCOUNT)
         self.actions, self.rewards = torch.randint(ACTIONS, (REPLAY,)), torch.randn(REPLAY)
@@ -132,8 +142,8 @@ class Orders:
 class Loop:
     """Acts, steps, remembers and learns."""
 
-    def __init__(self, rows: int = 8_000) -> None:
-        self.env, self.learner, self.place = Orders(rows), Learner(), 0
+    def __init__(self, network: type[Network] = Network, rows: int = 8_000) -> None:
+        self.env, self.learner, self.place = Orders(rows), Learner(network), 0
 
     def step(self) -> None:
         """One step of the game and of learning."""

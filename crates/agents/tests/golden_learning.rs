@@ -119,8 +119,12 @@ fn attending(case: &GoldenCase, [inputs, hidden, outputs]: [usize; 3]) -> Params
         params.insert(&format!("{ours}.weight"), &[outputs, width], weight(&format!("{theirs}.weight"))).unwrap();
         params.insert(&format!("{ours}.bias"), &[outputs], weight(&format!("{theirs}.bias"))).unwrap();
     }
-    params.insert("attention.key.weight", &[width, width], weight("attn.K.weight")).unwrap();
+    params.insert("attention.key.weight", &[width, width], transposed(&weight("attn.K.weight"), width)).unwrap();
     params
+}
+
+fn transposed(matrix: &[f32], width: usize) -> Vec<f32> {
+    (0..matrix.len()).map(|i| matrix[i % width * width + i / width]).collect()
 }
 
 const LSTM_PARTS: [&str; 4] = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
@@ -184,7 +188,8 @@ fn check_attention_gradients(case: &GoldenCase, params: &Params, x: &Var, out: &
             assert_close(case, "grad", &format!("{theirs}.{part}"), &grad(&format!("{ours}.{part}")));
         }
     }
-    assert_close(case, "grad", "attn.K.weight", &grad("attention.key.weight"));
+    let key = grad("attention.key.weight");
+    assert_close(case, "grad", "attn.K.weight", &transposed(&key, key.len().isqrt()));
     let of_bias = numbers(case, "grad", "attn.K.bias");
     assert!(of_bias.iter().all(|d| d.abs() < ABS as f32), "a bias of the keys matters: {of_bias:?}");
 }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A bias of the keys would add the same number to every score, so there is none. With `asked = W_k^T (W_q x_last + b_q)
-//! / sqrt(D)` a score is `x_l . asked`: keys and values of the rows are never made, which leaves three products of a row
+//! / sqrt(D)` a score is `x_l . asked` (the parameter `key` is `W_k^T`): keys and values of the rows are never made, which leaves three products of a row
 //! with a matrix where the textbook has three of every row.
 
 mod op;
@@ -57,8 +57,9 @@ impl<'a> Attention<'a> {
         let (rows, _, width) = x.dims3().map_err(&failed)?;
         let last = x.get(rows - 1).map_err(&failed)?;
         let query = Linear::new(&self.part("query")).forward(params, &last)?;
-        let asked = query.matmul(params.tensor(&self.part("key.weight"))).and_then(|asked| asked * scale(width));
-        let seen = op::attend(x, &asked.map_err(&failed)?, Isa::best()).map_err(&failed)?;
+        let asked = Linear::new(&self.part("key")).without_bias().forward(params, &query)?;
+        let asked = (asked * scale(width)).map_err(&failed)?;
+        let seen = op::attend(x, &asked, Isa::best()).map_err(&failed)?;
         Linear::new(&self.part("value")).forward(params, &seen)
     }
 
@@ -71,8 +72,7 @@ impl<'a> Attention<'a> {
 #[derive(Clone, Debug)]
 pub struct AttentionLayer {
     query: DenseLayer,
-    /// `W_k^T / sqrt(D)`.
-    asked: DenseLayer,
+    key: DenseLayer,
     value: DenseLayer,
     isa: Isa,
 }
@@ -105,10 +105,8 @@ impl AttentionLayer {
         let layer = |part: &str| DenseLayer::from_params(params, &format!("{name}.{part}"), Activation::Identity);
         let (query, value) = (layer("query")?, layer("value")?);
         let (width, key) = (query.inputs(), params.host(&format!("{name}.key.weight"))?);
-        let transposed = |i: usize| key[i % width * width + i / width] * scale(width) as f32;
-        let transposed: Vec<f32> = (0..key.len()).map(transposed).collect();
-        let asked = DenseLayer::new(width, width, &transposed, &vec![0.0; width], Activation::Identity);
-        Ok(Self { query, asked, value, isa: Isa::best() })
+        let key = DenseLayer::new(width, width, &key, &vec![0.0; width], Activation::Identity);
+        Ok(Self { query, key, value, isa: Isa::best() })
     }
 
     /// Maps `x` `[L, B, D]` of `batch` sequences to the contexts of their last rows, `[B, D]`.
@@ -120,7 +118,9 @@ impl AttentionLayer {
         let row = batch * self.query.inputs();
         assert!(!x.is_empty() && x.len().is_multiple_of(row), "{} numbers in rows of {row}", x.len());
         self.query.forward(&x[x.len() - row..], query);
-        self.asked.forward(query, asked);
+        self.key.forward(query, asked);
+        let scale = scale(self.query.inputs()) as f32;
+        asked.iter_mut().for_each(|x| *x *= scale);
         rows::attend(self.isa, x, asked, batch, shares, seen);
         self.value.forward(seen, context);
     }

@@ -18,7 +18,9 @@ pub struct Saved {
 }
 
 impl Saved {
-    fn new(dims: Dims, steps: usize, state: &[f32]) -> Self {
+    /// The gates of all steps are their bias, to which the products are added.
+    fn new(Weights { dims, bias, .. }: &Weights, steps: usize, state: &[f32]) -> Self {
+        let dims = *dims;
         let batch = state.len() / (2 * dims.hidden);
         assert_eq!(state.len(), 2 * batch * dims.hidden, "the state is h and c, [2, B, H]");
         let row = batch * dims.blocks();
@@ -26,7 +28,7 @@ impl Saved {
             dims,
             steps,
             batch,
-            gates: vec![ZERO; steps * row * 4],
+            gates: bias.repeat(steps * batch),
             hidden: vec![ZERO; (steps + 1) * row],
             cell: vec![ZERO; (steps + 1) * row],
             tanh_cell: vec![ZERO; steps * row],
@@ -67,7 +69,7 @@ pub fn forward(
         "x is [T, B, I] with B = {batch}"
     );
     assert!(starts.is_none_or(|s| s.len() == rows), "starts are [T, B]");
-    let mut saved = Saved::new(dims, rows / batch, state);
+    let mut saved = Saved::new(&weights, rows / batch, state);
     let mut y = vec![0.0; rows * dims.hidden];
     isa.run(Forward { weights: &weights, x, starts, saved: &mut saved, y: &mut y });
     (y, saved)
@@ -98,13 +100,12 @@ impl Kernel for Forward<'_> {
 }
 
 impl Forward<'_> {
-    /// Gates of steps `first..end` before the recurrent part.
+    /// Adds the input's part to the gates of steps `first..end`.
     #[inline(always)]
     fn input<S: Simd>(&mut self, first: usize, end: usize) {
         let Dims { inputs, .. } = self.weights.dims;
         let (batch, cols) = (self.saved.batch, self.weights.bias.len());
         let gates = &mut self.saved.gates[first * batch * cols..end * batch * cols];
-        fill_rows(gates, &self.weights.bias);
         let x = &self.x[first * batch * inputs..end * batch * inputs];
         S::add_product(Product::new(x, inputs, &self.weights.input, gates.as_flattened_mut()));
     }
@@ -155,14 +156,6 @@ pub(super) fn activate<S: Simd>(gates: &mut [Lane; 4], cell: Lane) -> (Lane, Lan
     }
     *gates = [i, f, g, o];
     (c, tanh_c, h)
-}
-
-/// Makes every row of `rows` equal to `row`.
-#[inline(always)]
-pub(super) fn fill_rows(rows: &mut [Lane], row: &[Lane]) {
-    for to in rows.chunks_exact_mut(row.len()) {
-        to.copy_from_slice(row);
-    }
 }
 
 /// Zeroes the rows of episodes that start.
