@@ -139,11 +139,13 @@ fn check_apart(plan: &Plan, (train, also): (&Segment, &[Segment]), test: &Segmen
         return Ok(());
     }
     let decisions = |s: &Segment| s.first as usize..s.end as usize;
+    // A segment ends with its last row, and so does every outcome that is learned from.
+    let reach = Reach { horizon: 1, embargo: 0, ..plan.reach() };
     let all = std::iter::once(train).chain(also).map(decisions);
     let (past, later): (Vec<_>, Vec<_>) = all.partition(|rows| rows.start < test.first as usize);
     let apart = |train: Vec<Range<usize>>, rule| match train.is_empty() {
         true => Ok(()),
-        false => Split { train, test: vec![decisions(test)], rule }.check(&plan.reach()),
+        false => Split { train, test: vec![decisions(test)], rule }.check(&reach),
     };
     let checked = apart(past, Rule::Past).and_then(|()| apart(later, Rule::Apart));
     checked.map_err(|source| ExperimentError::Split { source })

@@ -56,6 +56,7 @@ fn the_report_shows_prices_both_spans_and_training_and_is_rebuilt_byte_for_byte(
         "Explained variance",
         "Norm of the gradient",
         "Learning rate",
+        "Advantages",
     ];
     let expected = [
         on("test span", &small, &span),

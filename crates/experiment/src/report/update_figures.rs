@@ -19,7 +19,7 @@ struct Shown {
 }
 
 /// The figures that are known, in the order of the page; others follow by name.
-const SHOWN: [Shown; 15] = [
+const SHOWN: [Shown; 16] = [
     one("Loss", "what is minimised", &[("loss", "loss")]),
     one("Policy loss", "clipped surrogate, negated", &[("policy_loss", "policy loss")]),
     one("Value loss", "smooth L1, in scaled rewards", &[("value_loss", "value loss")]),
@@ -46,8 +46,13 @@ const SHOWN: [Shown; 15] = [
     one("Learning rate", "after its schedule", &[("learning_rate", "learning rate")]),
     one("Exploration", "chance of a random action, epsilon", &[("epsilon", "epsilon")]),
     one("Replay", "transitions held", &[("replay_len", "transitions")]),
-    one("Standard deviation of the actions", "of the policy's normal distribution", &[("action_std", "deviation")]),
-    one("Clipped values", "share of the rows", &[("value_clip_frac", "clipped")]),
+    one("Standard deviation of the actions", "of the policy's normal distribution", &[("std", "deviation")]),
+    one(
+        "Advantages",
+        "extremes of what is learned from",
+        &[("advantage_max", "largest"), ("advantage_min", "smallest")],
+    ),
+    one("Error of the forecast", "Huber, in the frame's numbers", &[("forecast_loss", "manager")]),
 ];
 
 const fn one(title: &'static str, axis: &'static str, figures: &'static [(&'static str, &'static str)]) -> Shown {

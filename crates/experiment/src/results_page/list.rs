@@ -39,6 +39,16 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "tdqn-aapl",
+        title: "Apple by the day, Double DQN",
+        forms: &[Form { label: "default", config: "tdqn-aapl" }],
+    },
+    Table {
+        name: "tdqn-tsla",
+        title: "Tesla by the day, Double DQN",
+        forms: &[Form { label: "default", config: "tdqn-tsla" }],
+    },
+    Table {
         name: "kospi",
         title: "KOSPI leverage/inverse ratio by the day, Gaussian PPO",
         forms: &[

@@ -59,7 +59,8 @@ hidden = 8
 warm_up = 64
 batch_size = 16
 learn_every = 4
-target = { copy_every = 20 }"#;
+target = { copy_every = 20 }
+huber_delta = 1000.0"#;
     let config = CONFIG.replace("[agent]\nname = \"lstm_ppo\"\nfc = 8\nhidden = 8", AGENT);
     assert!(config.contains(AGENT));
     config

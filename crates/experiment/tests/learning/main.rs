@@ -1,4 +1,4 @@
-//! R10 and R11: LSTM-PPO, Double DQN and Gaussian PPO find what can be found and nothing where nothing is, judged on bars they never saw.
+//! R10 and R11: every agent finds what can be found and nothing where nothing is, judged on bars that it never saw.
 //!
 //! Every figure is printed in one line, with the id of its promise; `docs/results.md` shows those of a long run.
 #![allow(clippy::print_stdout)]
@@ -7,6 +7,7 @@
 mod common;
 mod double_dqn;
 mod game;
+mod gates;
 mod gaussian_ppo;
 mod manager_order;
 mod martingale;

@@ -1,12 +1,10 @@
 //! R10 and R11 for the manager and order networks, going long and short on the markets of LSTM-PPO, with the same criteria.
 
 use pavlov_evaluation::Outcome;
+use pavlov_experiment::report::{ForecastFigures, Report};
 
-use crate::game::{Game, SIGNIFICANT, SPANS, agents, figures, least, markets, most, t_statistics};
-use crate::oracle::Arena;
-
-const SHORT: u32 = 0;
-const LONG: u32 = 1;
+use crate::game::{Game, SPANS, agents, markets};
+use crate::gates;
 
 /// As for Gaussian PPO: the last great change of the volume within the window tells, if there is one.
 const KEYS: &str = "action = \"sides\"\nwindow = 4\nfill = \"next_open\"";
@@ -29,7 +27,9 @@ rollout_len = 30"#;
 /// Bodies, each with what goes with it.
 const BODIES: [(&str, &str); 2] = [("bilstm", ""), ("plain", "attention = false\n")];
 
-fn run(game: &Game, (body, keys): (&str, &str)) -> pavlov_experiment::report::Report {
+const UPDATES: u32 = 60;
+
+fn run(game: &Game, (body, keys): (&str, &str)) -> Report {
     let environment = format!("name = \"long_short\"\n{KEYS}");
     let agent = AGENT.replace("hidden", &format!("body = \"{body}\"\n{keys}hidden"));
     let report = game.run_scaled(&environment, 0.3, &agent);
@@ -39,25 +39,15 @@ fn run(game: &Game, (body, keys): (&str, &str)) -> pavlov_experiment::report::Re
 
 #[test]
 fn a_planted_signal_is_found_on_every_seed_by_each_body() {
-    let mode = ("planted_signal", "hit_rate = 0.9");
-    let cases = markets().into_iter().flat_map(|market| BODIES.map(|body| (market, body)));
-    for ((market, body), commission) in cases.flat_map(|case| [(case, 0.0), (case, 0.00025)]) {
-        let game = Game { mode, volatility: 0.005, market, commission, spans: SPANS, body: "", updates: 60 };
-        let arena = Arena::new(&game).of("long_short", KEYS);
-        let oracle = arena.play(|row, _| if arena.tells_rise(row) { LONG } else { SHORT });
-        let report = run(&game, body);
-        let shares = game.shares(&report, oracle);
-        let what = format!("manager and order, {}, planted signal, market {market}, commission {commission}", body.0);
-        println!("R11: {what}: part of the oracle's {oracle:.3}: {}", figures(&shares));
-        assert!(oracle > 0.5, "{what}: {oracle:.3}");
-        assert!(least(&shares) >= 0.9, "PROMISE=R11 {what}: {shares:.3?}");
-        assert!(least(&t_statistics(&report)) > SIGNIFICANT, "{what}: {:?}", t_statistics(&report));
+    for body in BODIES {
+        let agent = format!("manager and order, {}", body.0);
+        gates::finds_a_planted_signal(&agent, KEYS, UPDATES, &|game| run(game, body));
     }
 }
 
 /// What the report says of the forecasts of the next change of the close.
-fn forecast(mode: (&'static str, &'static str), market: u64) -> pavlov_experiment::report::ForecastFigures {
-    let game = Game { mode, volatility: 0.005, market, commission: 0.0, spans: SPANS, body: "", updates: 60 };
+fn forecast(mode: (&'static str, &'static str), market: u64) -> ForecastFigures {
+    let game = Game { mode, volatility: 0.005, market, commission: 0.0, spans: SPANS, body: "", updates: UPDATES };
     let report = run(&game, BODIES[0]);
     let columns = report.insight.expect("it says what it expects").forecast.expect("it forecasts").columns;
     // That of the open is no feat: the next bar opens where this one closed.
@@ -89,20 +79,8 @@ fn the_manager_beats_the_naive_forecast_where_moves_go_on_and_does_not_claim_to_
 
 #[test]
 fn a_martingale_with_commission_pays_nothing() {
-    const LONG_SPANS: [&str; 3] = ["2012-01-01", "2012-07-01", "2018-09-01"];
-    let mode = ("martingale", "next_shown = false");
-    for (market, body) in markets().into_iter().flat_map(|market| BODIES.map(|body| (market, body))) {
-        let (volatility, spans) = (0.005, LONG_SPANS);
-        let game = Game { mode, volatility, market, commission: 0.00025, spans, body: "", updates: 60 };
-        let report = run(&game, body);
-        let t = t_statistics(&report);
-        let bars = report.verdict.periods;
-        println!("R10: manager and order, {}, martingale, market {market}, {bars} bars: t: {}", body.0, figures(&t));
-        assert!(bars >= 50_000, "{bars} bars");
-        assert!(
-            most(&t) < SIGNIFICANT,
-            "PROMISE=R10 {}, market {market}: a martingale cannot pay, yet t = {t:.2?}",
-            body.0
-        );
+    for body in BODIES {
+        let agent = format!("manager and order, {}", body.0);
+        gates::finds_nothing_in_a_martingale(&agent, UPDATES, &|game| run(game, body));
     }
 }
