@@ -57,6 +57,7 @@ fn the_report_shows_prices_both_spans_and_training_and_is_rebuilt_byte_for_byte(
         "Norm of the gradient",
         "Learning rate",
         "Advantages",
+        "Episodes that the game ended",
     ];
     let expected = [
         on("test span", &small, &span),

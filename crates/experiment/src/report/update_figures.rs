@@ -19,7 +19,7 @@ struct Shown {
 }
 
 /// The figures that are known, in the order of the page; others follow by name.
-const SHOWN: [Shown; 16] = [
+const SHOWN: [Shown; 17] = [
     one("Loss", "what is minimised", &[("loss", "loss")]),
     one("Policy loss", "clipped surrogate, negated", &[("policy_loss", "policy loss")]),
     one("Value loss", "smooth L1, in scaled rewards", &[("value_loss", "value loss")]),
@@ -52,6 +52,7 @@ const SHOWN: [Shown; 16] = [
         "extremes of what is learned from",
         &[("advantage_max", "largest"), ("advantage_min", "smallest")],
     ),
+    one("Episodes that the game ended", "share, before their last step", &[("episode_terminated", "terminated")]),
     one("Error of the forecast", "Huber, in the frame's numbers", &[("forecast_loss", "manager")]),
 ];
 

@@ -51,18 +51,20 @@ sticky_actions = 0.1"#;
     config
 }
 
-/// The same experiment with the manager and order networks, of which both learn.
+/// The same market with the manager and order networks, which attend to four rows.
 pub fn manager_order() -> String {
+    const ENVIRONMENT: &str = "name = \"long_short\"\nwindow = 4";
     const AGENT: &str = r#"[agent]
 name = "manager_order"
 hidden = 8
 warm_up = 64
 batch_size = 16
 learn_every = 4
-target = { copy_every = 20 }
-huber_delta = 1000.0"#;
+target = { copy_every = 20 }"#;
     let config = CONFIG.replace("[agent]\nname = \"lstm_ppo\"\nfc = 8\nhidden = 8", AGENT);
-    assert!(config.contains(AGENT));
+    let config =
+        config.replace("name = \"bitcoin\"", ENVIRONMENT).replace("reward_scale = 0.01", "reward_scale = 10.0");
+    assert!(config.contains(AGENT) && config.contains(ENVIRONMENT));
     config
 }
 
