@@ -133,6 +133,22 @@ fn each_sequence_is_attended_to_and_has_its_labels() {
 }
 
 #[test]
+fn an_agent_without_attention_or_manager_says_nothing_of_them_after_another_one_has() {
+    let spec = spec(4, ActionSpec::Discrete { names: &["hold", "buy", "sell"] });
+    let frame = Frame::new(5, (0..100).map(|x| (x as f32 * 0.7).sin()).collect());
+    let seen = Observations { frame: &frame, spec: spec.observation, last_row: &[9], account: &[0.5; 4] };
+    let explained = |config: ManagerOrderConfig| {
+        let agent = config.build(&context(&spec), &RngTree::new(1)).unwrap();
+        agent.explain(seen, &agent.memory(1)).unwrap()
+    };
+    let parts = |config| explained(config).attention.iter().map(|part| part.of).collect::<Vec<_>>();
+    assert_eq!(parts(config()), ["manager", "order network"]);
+    assert!(parts(ManagerOrderConfig { attention: false, ..config() }).is_empty());
+    let alone = ManagerOrderConfig { manager: Manager::None, ..config() };
+    assert_eq!((parts(alone.clone()), explained(alone).forecast), (vec!["order network"], Vec::new()));
+}
+
+#[test]
 fn orders_of_a_type_and_an_amount_are_the_softmax_of_the_values() {
     let spec = spec(4, ActionSpec::Continuous { low: [0.0; 2].into(), high: [3.0, 1.0].into() });
     let config = ManagerOrderConfig { orders: Orders::TypeAndAmount, ..config() };

@@ -68,8 +68,10 @@ impl Acting {
     /// One pass of both networks over all copies.
     pub(super) fn infer(&self, seen: Observations<'_>, scratch: &mut Scratch) {
         let Scratch { x, manager, order } = scratch;
-        x.clear();
+        // Another agent of this thread may have left a forecast and shares that this one has not.
         manager.out.clear();
+        [&mut *manager, &mut *order].into_iter().for_each(|work| work.attended.clear());
+        x.clear();
         if let Some(net) = &self.manager {
             self.sequence(seen, 0, None, x);
             net.run(x, seen.len(), manager);

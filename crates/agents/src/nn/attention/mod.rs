@@ -91,6 +91,11 @@ impl Attended {
     pub fn shares(&self) -> &[f32] {
         &self.shares
     }
+
+    /// Forgets the last call.
+    pub fn clear(&mut self) {
+        self.shares.clear();
+    }
 }
 
 impl AttentionLayer {
