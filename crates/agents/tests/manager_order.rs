@@ -65,7 +65,7 @@ fn the_manager_forecasts_the_next_row_unless_it_is_frozen() {
     };
     let (learnt, frozen) = (error(&config()), error(&ManagerOrderConfig { manager: Manager::Frozen, ..config() }));
     assert!(learnt.0 < 0.2 && learnt.1 < 0.01, "{learnt:?}");
-    assert!(frozen.0 > 0.5 && frozen.1 > 0.05, "{frozen:?}");
+    assert!(frozen.0 > 0.5 && frozen.1 > 0.03, "{frozen:?}");
 }
 
 #[test]

@@ -147,7 +147,10 @@ impl ActingNet {
                         layer.forward(y, batch, attended, context);
                         self.head.forward(context, out);
                     }
-                    None => self.head.forward(&y[y.len() - y.len() / self.tower.rows()..], out),
+                    None => {
+                        ends(y, batch, self.tower.sizes()[0], context);
+                        self.head.forward(context, out);
+                    }
                 }
             }
             Under::Plain([first, second]) => {
@@ -157,6 +160,16 @@ impl ActingNet {
                 self.head.forward(context, out);
             }
         }
+    }
+}
+
+/// What each direction has come to in `y` `[L, B, 2 H]`: the last `h` forwards, and the first one backwards, `[B, 2 H]`.
+fn ends(y: &[f32], batch: usize, hidden: usize, to: &mut Vec<f32>) {
+    let (width, last) = (2 * hidden, y.len() - batch * 2 * hidden);
+    to.clear();
+    for b in 0..batch {
+        to.extend_from_slice(&y[last + b * width..][..hidden]);
+        to.extend_from_slice(&y[b * width + hidden..][..hidden]);
     }
 }
 

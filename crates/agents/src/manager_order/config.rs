@@ -17,7 +17,8 @@ pub struct ManagerOrderConfig {
     pub manager: Manager,
     /// The network under the heads. Default `bilstm`: the article.
     pub body: Body,
-    /// Whether the last row of the sequence attends to all rows. Default true: the article; needs the body `bilstm`.
+    /// Whether the last row of the sequence attends to all rows. Default true: the article; needs the body `bilstm`. Without
+    /// it the head sees what each direction has come to.
     pub attention: bool,
     /// What the sequence runs over. Default time (the article: columns).
     pub sequence: Sequence,
@@ -25,7 +26,7 @@ pub struct ManagerOrderConfig {
     pub orders: Orders,
     /// Units of each direction of an LSTM; a plain body has twice as many in each of its two layers. Default 64: the article.
     pub hidden: usize,
-    /// Weight of the manager's loss; that of the order network's is the rest to 1. Default 0.5: the article.
+    /// Weight of the manager's loss where both learn; that of the order network's is the rest to 1. Default 0.5: the article.
     pub manager_weight: f64,
     /// Learning rate. Default 1e-3: the article.
     pub learning_rate: f64,
@@ -53,7 +54,7 @@ pub struct ManagerOrderConfig {
     pub replay_len: usize,
     /// How transitions are drawn. Default all alike: the article.
     pub sampling: Sampling,
-    /// Whether the outcome of the opposite order from the same state is learnt from too. Default true (ours).
+    /// Whether the outcome of the opposite order from the same state is learnt from too; choices only. Default true (ours).
     pub mirrored: bool,
     /// How the target networks follow. Default a copy every 500 gradient steps (ours; the article has none: every 1).
     pub target: Target,

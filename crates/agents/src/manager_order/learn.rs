@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 use candle_core::backprop::GradStore;
-use pavlov_rl_core::{AgentError, Checkpoint, Rng};
+use pavlov_rl_core::{AgentError, Checkpoint, Frame, Rng};
 
 use super::ManagerOrder;
 use super::acting::{Acting, Scratch};
@@ -48,7 +48,8 @@ impl ManagerOrder {
         self.follow()
     }
 
-    /// The order network's loss, and the gradients of `(1 - w)` of it and `w` of the manager's.
+    /// The order network's loss, and the gradients of `(1 - w)` of it and `w` of the manager's, which is a plain mean; `w` is
+    /// 0 unless both learn.
     fn losses(&mut self, outputs: &Outputs) -> Result<(DoubleQLoss, GradStore), AgentError> {
         let (n, delta) = (self.config.batch_size, self.config.huber_delta);
         let weight = if self.config.manager == Manager::Joint { self.config.manager_weight } else { 0.0 };
@@ -70,16 +71,10 @@ impl ManagerOrder {
         let mut slopes: Vec<(&Tensor, Vec<f32>)> = vec![(&outputs.q, slopes)];
         let mut forecast_loss = 0.0;
         if let Some(forecast) = &outputs.forecast {
-            let frame = self.learner.frame();
-            let came = batch
-                .before
-                .last_row
-                .iter()
-                .flat_map(|row| frame.window((row + 1).min(frame.rows() as u32 - 1), 1))
-                .copied();
-            let came: Vec<f32> = came.collect();
+            let expected = host(forecast)?;
+            let came = next_rows(self.learner.frame(), batch, &expected);
             let mut d = vec![0.0; came.len()];
-            forecast_loss = forecast_huber(&host(forecast)?, &came, delta, &mut d);
+            forecast_loss = forecast_huber(&expected, &came, delta, &mut d);
             if self.config.manager == Manager::Joint {
                 d.iter_mut().for_each(|d| *d *= weight as f32);
                 slopes.push((forecast, d));
@@ -137,7 +132,9 @@ impl ManagerOrder {
         let Work { batch, q, next_online, next_target, .. } = &self.work;
         let (n, num_actions) = (batch.actions.len(), self.learner.num_actions());
         let mut saved = Checkpoint::default();
-        self.online.nets().try_for_each(|(name, net)| net.params.save(&format!("weights/{name}"), &mut saved))?;
+        for (prefix, pair) in [("weights/", &self.online), ("target/", &self.target)] {
+            pair.nets().try_for_each(|(name, net)| net.params.save(&format!("{prefix}{name}"), &mut saved))?;
+        }
         let (frame, spec) = (self.learner.frame(), self.learner.observation());
         for (name, seen) in [("observations", &batch.before), ("next_observations", &batch.after)] {
             let mut numbers = Vec::new();
@@ -145,12 +142,43 @@ impl ManagerOrder {
             saved.put_f32(name, &[n, spec.flat_len()], &numbers);
         }
         let actions: Vec<f32> = batch.actions.iter().map(|action| *action as f32).collect();
-        for (name, column) in [("actions", &actions), ("rewards", &batch.rewards), ("discounts", &batch.discounts)] {
+        let columns = [
+            ("actions", &actions),
+            ("rewards", &batch.rewards),
+            ("discounts", &batch.discounts),
+            ("weights", &batch.weights),
+        ];
+        for (name, column) in columns {
             saved.put_f32(name, &[n], column);
         }
         for (name, numbers) in [("q", q), ("next_online", next_online), ("next_target", next_target)] {
             saved.put_f32(name, &[n, num_actions], numbers);
         }
         Err(AgentError::NotFinite { what, value, update: self.learner.update(), batch: Box::new(saved) })
+    }
+}
+
+/// The row behind what was seen first in each transition, `[B, F]`; where the game did not go on to it, as at the end of data
+/// that begin anew, what was `expected`, so that nothing is learned of a row that was never reached.
+fn next_rows(frame: &Frame, batch: &ReplayBatch, expected: &[f32]) -> Vec<f32> {
+    let rows = batch.before.last_row.iter().zip(&batch.after.last_row);
+    let rows = rows.zip(expected.chunks_exact(frame.cols()));
+    rows.flat_map(|((before, after), expected)| if before < after { frame.window(before + 1, 1) } else { expected })
+        .copied()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_the_game_did_not_go_on_to_is_not_forecast() {
+        let frame = Frame::new(2, (0..12).map(|x| x as f32).collect());
+        let mut batch = ReplayBatch::default();
+        // A step, two steps, and the last row, after which the data begin anew.
+        (batch.before.last_row, batch.after.last_row) = (vec![1, 2, 5], vec![2, 4, 0]);
+        let expected = [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0];
+        assert_eq!(next_rows(&frame, &batch, &expected), [4.0, 5.0, 6.0, 7.0, -5.0, -6.0]);
     }
 }

@@ -60,7 +60,11 @@ impl ManagerOrder {
         let seen = context.spec.observation;
         let names = match (&context.spec.action, config.orders) {
             (ActionSpec::Discrete { names }, Orders::Choice) => *names,
-            (ActionSpec::Continuous { low, .. }, Orders::TypeAndAmount) if low.len() == TYPES.len() => TYPES,
+            (ActionSpec::Continuous { low, high }, Orders::TypeAndAmount)
+                if **low == [0.0; 2] && high.len() == 2 && high[0] >= 1.0 && high[1] == 1.0 =>
+            {
+                TYPES
+            }
             (ActionSpec::Discrete { .. }, Orders::TypeAndAmount) => {
                 return Err(mismatch("its actions are choices; set orders = \"choice\""));
             }

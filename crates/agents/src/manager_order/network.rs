@@ -120,7 +120,7 @@ impl Net {
                 if self.tower.attention {
                     Attention::new(ATTENTION).forward(params, &y)?
                 } else {
-                    y.get(self.tower.rows - 1).map_err(failed)?
+                    self.ends(&y).map_err(failed)?
                 }
             }
             Body::Plain => {
@@ -130,6 +130,14 @@ impl Net {
             }
         };
         Linear::new(HEAD).forward(params, &under)
+    }
+}
+
+impl Net {
+    /// What each direction has come to: the last `h` forwards, and the first one backwards, `[B, 2 H]`.
+    fn ends(&self, y: &Tensor) -> candle_core::Result<Tensor> {
+        let Tower { hidden, rows, .. } = self.tower;
+        Tensor::cat(&[y.get(rows - 1)?.narrow(1, 0, hidden)?, y.get(0)?.narrow(1, hidden, hidden)?], 1)
     }
 }
 

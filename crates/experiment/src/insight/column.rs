@@ -60,6 +60,10 @@ impl Price {
     fn of(feature: &dyn FeatureConfig) -> Option<Self> {
         let keys = feature.to_toml();
         let key = |name: &str| keys.get(name).and_then(toml::Value::as_str);
+        // A clipped change does not tell the next close.
+        if keys.contains_key("clip") {
+            return None;
+        }
         match (feature.name(), key("of")?, key("kind")) {
             ("raw", "close", _) => Some(Self::Level),
             ("returns", "close", Some("simple")) => Some(Self::Simple),

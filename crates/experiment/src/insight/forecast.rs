@@ -102,9 +102,14 @@ fn naive_figures(name: &str, i: usize, errors: &[Errors]) -> NaiveFigures {
     NaiveFigures { name: name.to_owned(), mae: mean(&maes), ratio: Summary::of(ratios) }
 }
 
-/// 95 % interval, over histories drawn anew, of the error of the seeds together over that of a naive forecast.
+/// 95 % interval, over histories drawn anew, of the error of the seeds together over that of a naive forecast; `None` unless
+/// all seeds played the same bars.
 fn over_time(draws: u64, naive: usize, errors: &[Errors]) -> Option<[f64; 2]> {
-    let decisions = errors.iter().map(|seed| seed.agent.len()).min()?;
+    let decisions = errors.first()?.agent.len();
+    // A seed that was ruined has no errors behind its end.
+    if errors.iter().any(|seed| seed.agent.len() != decisions) {
+        return None;
+    }
     let together = |d: usize| errors.iter().map(|seed| seed.agent[d]).sum::<f64>() / errors.len() as f64;
     let agent: Vec<f64> = (0..decisions).map(together).collect();
     let naive = &errors.first()?.naive[naive][..decisions];

@@ -24,6 +24,8 @@ pub(crate) use table::table;
 pub(crate) struct Insight {
     /// Row that each decision saw last, then the row that the last one led to, `[D + 1]`.
     pub rows: Vec<u32>,
+    /// Whether it forecasts.
+    pub forecasts: bool,
     /// The next row as each decision expected it, in the numbers of the frame, `[D, F]`; empty if it did not say.
     pub forecast: Vec<f32>,
     /// The parts of the agent that attend to something.
@@ -86,12 +88,18 @@ impl Insight {
             parts.map(|part| PartAttention { of: part.of, labels: part.labels.clone(), shares: Vec::new() });
         let attention: Vec<PartAttention> = attention.collect();
         let says = !first.forecast.is_empty() || !attention.is_empty();
-        says.then_some(Self { rows: Vec::new(), forecast: Vec::new(), attention })
+        says.then_some(Self {
+            rows: Vec::new(),
+            forecasts: !first.forecast.is_empty(),
+            forecast: Vec::new(),
+            attention,
+        })
     }
 
     fn add(&mut self, said: Explanation, features: usize) {
         let forecast = said.forecast.len();
-        assert!([0, features].contains(&forecast), "a forecast of {forecast} columns where the frame has {features}");
+        let columns = if self.forecasts { features } else { 0 };
+        assert_eq!(forecast, columns, "columns of a forecast, as at the first decision and as many as the frame has");
         self.forecast.extend(said.forecast);
         let mut parts = said.attention.into_iter().filter(|part| !part.labels.is_empty());
         for kept in &mut self.attention {

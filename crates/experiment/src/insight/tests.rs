@@ -234,7 +234,7 @@ fn small_market(values: &[f64]) -> (Market, FittedScaler) {
 fn seed(first: u32, expected: &[f64]) -> Insight {
     let rows = (first..=first + expected.len() as u32).collect();
     let forecast = expected.iter().map(|x| (2.0 * (x - 1.0)) as f32).collect();
-    Insight { rows, forecast, attention: Vec::new() }
+    Insight { rows, forecasts: true, forecast, attention: Vec::new() }
 }
 
 fn compare(
@@ -334,7 +334,12 @@ fn attention_is_the_mean_over_seeds_by_label_and_block() {
         labels: vec!["row -1".into(), "row 0".into()],
         shares: shares.to_vec(),
     };
-    let insight = |shares: &[f32]| Insight { rows: vec![0, 1, 2], forecast: Vec::new(), attention: vec![part(shares)] };
+    let insight = |shares: &[f32]| Insight {
+        rows: vec![0, 1, 2],
+        forecasts: false,
+        forecast: Vec::new(),
+        attention: vec![part(shares)],
+    };
     // The second seed was ruined after one decision.
     let seeds = [insight(&[0.25, 0.75, 0.5, 0.5]), insight(&[0.75, 0.25])];
     let found = attention::over_seeds(&seeds.iter().collect::<Vec<_>>());

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! A bias of the keys would add the same number to every score, so there is none. With `asked = W_k^T (W_q x_last + b_q)
-//! / sqrt(D)` a score is `x_l . asked` (the parameter `key` is `W_k^T`): keys and values of the rows are never made, which leaves three products of a row
-//! with a matrix where the textbook has three of every row.
+//! / sqrt(D)` a score is `x_l . asked` (the parameter `key` is `W_k^T`): keys and values of the rows are never made, which
+//! leaves three products of a row with a matrix where the textbook has three of every row.
 
 mod op;
 mod rows;
